@@ -1,0 +1,48 @@
+"""The ledger: one DynamoDB table an environment, with locks, what is live, every release and every retraining.
+
+Keys `pk` and `sk` are strings. Items:
+
+| pk | sk | attributes |
+| --- | --- | --- |
+| `endpoint#<name>` | `lock` | owner (execution ARN), expires_at (epoch s), fence (grows by one with each owner) |
+| `endpoint#<name>` | `live` | the Live record below: the version last verified live; the smoke-tested last good one |
+| `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
+| `endpoint#<name>` | `release#<execution name>` | the record of one release |
+| `endpoint#<name>` | `attempt#<version>` | approval, outcome: the last attempt at this version, so that a failed one is not repeated by itself |
+| `model#<name>` | `retraining` | last_started_at (epoch s), execution, window |
+| `execution#<arn>` | `told` | that the end of this execution was told |
+"""
+
+PARTITION_KEY = "pk"
+SORT_KEY = "sk"
+
+LOCK = "lock"
+LIVE = "live"
+HALT = "halt"
+RETRAINING = "retraining"
+TOLD = "told"
+
+
+def endpoint_key(endpoint: str) -> str:
+    """Partition of all that concerns one endpoint."""
+    return f"endpoint#{endpoint}"
+
+
+def model_key(model: str) -> str:
+    """Partition of all that concerns one model over its environments."""
+    return f"model#{model}"
+
+
+def execution_key(execution_arn: str) -> str:
+    """Partition of what is known of one execution."""
+    return f"execution#{execution_arn}"
+
+
+def release_key(execution_name: str) -> str:
+    """Sort key of one release's record."""
+    return f"release#{execution_name}"
+
+
+def attempt_key(version: int) -> str:
+    """Sort key of the last attempt at a version."""
+    return f"attempt#{version}"
