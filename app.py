@@ -1,13 +1,53 @@
 """Environments -> stages -> stacks; tags and policy checks. No resources.
 
-The only file of the CDK side that reads environment variables.
+The only file of the CDK side that reads environment variables. `python app.py` and the CDK CLI give the same assembly: the context
+of cdk.json is read here when the CLI has not passed it.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-node = Path(sys.prefix) / "bin" / "node"
-if node.exists():  # the locked node, whatever the machine has; jsii reads this before its first import
-    os.environ.setdefault("JSII_NODE", str(node))
+LOCKED_NODE = Path(sys.prefix) / "bin" / "node"
+if LOCKED_NODE.exists():  # jsii reads this before its first import; the machine's own node may be too old
+    os.environ.setdefault("JSII_NODE", str(LOCKED_NODE))
+
+from aws_cdk import App, Validations  # noqa: E402
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from slipway.config.errors import DeclarationError  # noqa: E402
+from slipway.config.loader import load  # noqa: E402
+from stacks.environment import EnvironmentStage  # noqa: E402
+from stacks.toolchain import ToolchainStack  # noqa: E402
+
+
+def main() -> int:
+    """Synthesise. Returns the exit code: 0, 1 for policy findings, 2 for faulty declarations."""
+    try:
+        declared = load(ROOT)
+    except DeclarationError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    app = App(outdir=os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")), context=context, analytics_reporting=False)
+    stages = [
+        EnvironmentStage(app, platform=declared.platform, environment=e, models=declared.models)
+        for e in declared.platform.environments
+    ]
+    if toolchain := declared.platform.toolchain:
+        ToolchainStack(
+            app, "Toolchain", toolchain=toolchain, stages=stages, stack_name=f"{declared.platform.name}-Toolchain"
+        )
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,7 @@
 """One environment: the stage that a workstation and the pipeline deploy alike."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Environment as CdkEnvironment
 from aws_cdk import Stage, Tags
 from constructs import Construct
@@ -7,7 +9,6 @@ from constructs import Construct
 from slipway.config import names
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Platform, Retention, Role
-from slipway_constructs.foundation import Foundation
 from stacks.foundation import FoundationStack
 from stacks.monitoring import MonitoringStack
 from stacks.registry import RegistryStack
@@ -19,7 +20,7 @@ class EnvironmentStage(Stage):
     """The foundation, and what the environment's roles ask for: registry and training to build, release and monitoring to serve."""
 
     def __init__(
-        self, scope: Construct, *, platform: Platform, environment: Environment, models: tuple[Model, ...]
+        self, scope: Construct, *, platform: Platform, environment: Environment, models: Sequence[Model]
     ) -> None:
         super().__init__(
             scope,
@@ -31,6 +32,34 @@ class EnvironmentStage(Stage):
         foundation = FoundationStack(
             self, "Foundation", environment=environment, notifications=platform.notifications
         ).foundation
-        # PLACEHOLDER wiring until the stacks land
+        registry = RegistryStack(
+            self,
+            "Registry",
+            foundation=foundation,
+            models=models,
+            serving_accounts=_others_that_serve(platform, environment),
+            termination_protection=environment.retention is Retention.RETAIN,
+        )
+        for model in models:
+            trained = TrainingStack(
+                self, f"Training-{names.model_id(model)}", foundation=foundation, images=registry.images, model=model
+            )
+            ReleaseStack(
+                self, f"Release-{names.model_id(model)}", foundation=foundation, images=registry.images, model=model
+            )
+            MonitoringStack(
+                self,
+                f"Monitoring-{names.model_id(model)}",
+                foundation=foundation,
+                images=registry.images,
+                model=model,
+                train_machine=trained.machine,
+            )
         for key, value in {**platform.tags, "platform": platform.name, "environment": environment.name}.items():
             Tags.of(self).add(key, value)
+
+
+def _others_that_serve(platform: Platform, environment: Environment) -> list[str]:
+    return sorted(
+        {e.account for e in platform.environments if Role.SERVE in e.roles and e.account != environment.account}
+    )

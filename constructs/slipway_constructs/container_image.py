@@ -12,7 +12,7 @@ from constructs import Construct
 
 from slipway_constructs.acceptance import accept
 from slipway_constructs.foundation import Foundation
-from slipway_constructs.stage_function import StageFunction
+from slipway_constructs.stage_function import NOT_SOURCE, StageFunction
 
 CONTAINERS = Path(__file__).resolve().parents[2] / "containers"
 BUILD = {
@@ -40,7 +40,7 @@ class ContainerImage(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._source = assets.Asset(
-            self, "Source", path=str(CONTAINERS / name), exclude=["**/__pycache__/**", "**/*.pyc"]
+            self, "Source", path=str(CONTAINERS / name), exclude=NOT_SOURCE
         )
         self.tag = self._source.asset_hash
         self.repository = self._repository(foundation)

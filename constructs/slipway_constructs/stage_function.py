@@ -11,6 +11,8 @@ from constructs import Construct
 from slipway_constructs.foundation import Foundation
 
 SOURCE = Path(__file__).resolve().parents[2] / "lambda"
+NOT_SOURCE = ["**/__pycache__/**", "**/*.pyc", "**/.*_cache/**"]
+"""What tools leave behind; in an asset it would change the hash with every run of theirs."""
 
 
 class StageFunction(lambda_.Function):
@@ -48,7 +50,7 @@ class StageFunction(lambda_.Function):
             runtime=lambda_.Runtime.PYTHON_3_14,
             handler=f"slipway_lambda.{verb}.handler.handler",
             # One asset for all stages: uploaded once, and the folder is small.
-            code=lambda_.Code.from_asset(str(SOURCE), exclude=["**/__pycache__/**", "**/*.pyc"]),
+            code=lambda_.Code.from_asset(str(SOURCE), exclude=NOT_SOURCE),
             role=role,
             log_group=log_group,
             timeout=timeout or Duration.seconds(30),

@@ -1,21 +1,44 @@
 """`models/<name>/model.yaml`: one model from data to retraining. Owned by data scientists.
 
-Limits quoted here are SageMaker's own (CreateEndpointConfig, UpdateEndpoint, CreateTrainingJob); each is checked before synth so that
-nothing is created that the service would refuse later.
+Limits quoted here are SageMaker's own (CreateEndpointConfig, UpdateEndpoint, CreateTrainingJob); each is checked before
+synth so that nothing is created that the service would refuse later.
 """
 
+import math
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from slipway.config.base import Declared, Name, Percent
+from slipway.config.base import Clash, Declared, Name, Percent, refuse, says
 
-ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=64)]
-InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*/$", max_length=200)]
+ColumnName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=64),
+    Field(json_schema_extra=says("lower-case letters, digits and underscores, not beginning with a digit")),
+]
+InstanceType = Annotated[
+    str,
+    StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64),
+    Field(json_schema_extra=says("a SageMaker instance type, such as ml.m5.large")),
+]
+
+
+def _no_dots(prefix: str) -> str:
+    if any(part in {".", ".."} for part in prefix.split("/")):
+        raise ValueError("has a part that is . or ..: S3 keys are not paths, write the prefix out")
+    return prefix
+
+
+Prefix = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*/$", max_length=200),
+    AfterValidator(_no_dots),
+    Field(
+        json_schema_extra=says("an S3 prefix that begins without and ends with a slash, such as flight-delays/monthly/")
+    ),
+]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Seconds = Annotated[int, Field(ge=0)]
 
 
 class ProblemType(StrEnum):
@@ -62,8 +85,17 @@ class Data(Declared):
     @model_validator(mode="after")
     def _one_name_each(self) -> Self:
         names = [c.name for c in self.columns]
-        if doubled := sorted({n for n in names if names.count(n) > 1}):
-            raise ValueError(f"column names must differ: {', '.join(doubled)} stands twice")
+        refuse(
+            *(
+                Clash(
+                    ("columns", at, "name"),
+                    f"is also the name of column {names.index(name) + 1}",
+                    "rename or remove one",
+                )
+                for at, name in enumerate(names)
+                if names.index(name) < at
+            )
+        )
         return self
 
 
@@ -83,17 +115,35 @@ class Training(Declared):
     """Managed spot. Checkpoints are always kept, so an interrupted job resumes."""
     max_wait_seconds: Annotated[int, Field(ge=60, le=864000)] | None = None
     """With `spot`: how long to wait for capacity and to run, together. Default: twice `max_runtime_seconds`."""
-    hyperparameters: dict[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,64}$")], int | float | str] = {}
+    hyperparameters: Annotated[
+        dict[
+            Annotated[
+                str,
+                StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,63}$"),
+                Field(json_schema_extra=says("lower-case letters, digits and underscores")),
+            ],
+            int | float | Annotated[str, StringConstraints(max_length=2500)],
+        ],
+        Field(max_length=100),
+    ] = {}  # noqa: RUF012 (pydantic copies defaults)
     """Passed to the container as strings, as SageMaker does."""
 
     @model_validator(mode="after")
     def _wait_covers_the_run(self) -> Self:
-        if self.max_wait_seconds is not None and not self.spot:
-            raise ValueError("max_wait_seconds is for spot training: set spot: true or remove it")
-        if self.max_wait_seconds is not None and self.max_wait_seconds < self.max_runtime_seconds:
-            raise ValueError(
-                f"max_wait_seconds {self.max_wait_seconds} is less than max_runtime_seconds {self.max_runtime_seconds}:"
-                " SageMaker wants it equal or greater"
+        here, wait, run = ("max_wait_seconds",), self.max_wait_seconds, self.max_runtime_seconds
+        if wait is not None:
+            refuse(
+                None
+                if self.spot
+                else Clash(here, "is for spot training only", "set training.spot to true, or remove it", (("spot",),)),
+                Clash(
+                    here,
+                    f"is less than max_runtime_seconds {run}, and SageMaker wants it equal or greater",
+                    f"give at least {run}",
+                    (("max_runtime_seconds",),),
+                )
+                if wait < run
+                else None,
             )
         return self
 
@@ -111,6 +161,15 @@ class Metric(StrEnum):
 
 
 LOWER_IS_BETTER = frozenset({Metric.LOG_LOSS, Metric.RMSE, Metric.MAE})
+SCALE_OF = {
+    Metric.AUC: (0.0, 1.0),
+    Metric.ACCURACY: (0.0, 1.0),
+    Metric.F1: (0.0, 1.0),
+    Metric.LOG_LOSS: (0.0, math.inf),
+    Metric.RMSE: (0.0, math.inf),
+    Metric.MAE: (0.0, math.inf),
+    Metric.R2: (-math.inf, 1.0),
+}
 METRICS_OF = {
     ProblemType.BINARY_CLASSIFICATION: frozenset({Metric.AUC, Metric.ACCURACY, Metric.F1, Metric.LOG_LOSS}),
     ProblemType.REGRESSION: frozenset({Metric.RMSE, Metric.MAE, Metric.R2}),
@@ -127,7 +186,24 @@ class AbsoluteGate(Declared):
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if (self.minimum is None) == (self.maximum is None):
-            raise ValueError("give exactly one of minimum and maximum")
+            refuse(Clash((), "needs one bound", "give exactly one of minimum and maximum"))
+        side, bound = ("minimum", self.minimum) if self.maximum is None else ("maximum", self.maximum)
+        low, high = SCALE_OF[self.metric]
+        wrong_way = (side == "minimum") is (self.metric in LOWER_IS_BETTER)
+        better = "smaller" if self.metric in LOWER_IS_BETTER else "larger"
+        other = "maximum" if side == "minimum" else "minimum"
+        refuse(
+            Clash((side,), f"keeps good challengers out: {self.metric} is better when {better}", f"use {other}")
+            if wrong_way
+            else None,
+            Clash(
+                (side,),
+                f"is outside the scale of {self.metric}, {low:g} to {high:g}",
+                "give a value on the metric's scale",
+            )
+            if bound is not None and not low <= bound <= high
+            else None,
+        )
         return self
 
 
@@ -138,11 +214,25 @@ class ChampionGate(Declared):
     minimum_gain: Annotated[float, Field(ge=0)] = 0.0
     """In units of the metric, in its better direction. 0: at least as good."""
 
+    @model_validator(mode="after")
+    def _gain_can_be_reached(self) -> Self:
+        low, high = SCALE_OF[self.metric]
+        refuse(
+            Clash(
+                ("minimum_gain",),
+                f"is as wide as the scale of {self.metric}: no challenger could pass",
+                "give a smaller gain",
+            )
+            if self.minimum_gain >= high - low
+            else None
+        )
+        return self
+
 
 class Gates(Declared):
     """What a challenger must pass before it is registered."""
 
-    absolute: list[AbsoluteGate] = []
+    absolute: list[AbsoluteGate] = []  # noqa: RUF012 (pydantic copies defaults)
     champion: ChampionGate | None = None
     minimum_holdout_rows: Annotated[int, Field(ge=1)] = 200
     """Below this the evaluation says nothing and the gate is closed."""
@@ -233,13 +323,34 @@ class Rollout(Declared):
     def _waits_fit(self) -> Self:
         bake = self.bake_seconds if self.strategy is Strategy.CANARY else 0
         waits = bake + self.termination_wait_seconds
-        if waits >= self.timeout_seconds:
-            raise ValueError(
-                f"bake_seconds {bake} + termination_wait_seconds {self.termination_wait_seconds} = {waits} must be less"
-                f" than timeout_seconds {self.timeout_seconds}"
+        alarms = (self.alarms.server_errors, self.alarms.client_errors, self.alarms.latency_p99)
+        slowest = max((alarm.period_seconds for alarm in alarms if alarm), default=0)
+        refuse(
+            Clash(
+                ("timeout_seconds",),
+                f"is not more than the waits: bake_seconds {bake} + termination_wait_seconds"
+                f" {self.termination_wait_seconds} = {waits}, and SageMaker would stop the release",
+                f"raise it above {waits} (at most 28800), or shorten the waits",
+                (("strategy",), ("bake_seconds",), ("termination_wait_seconds",)),
             )
-        if self.alarms.count == 0:
-            raise ValueError("a release needs at least one alarm to be rolled back by: declare one under alarms")
+            if waits >= self.timeout_seconds
+            else None,
+            Clash(
+                ("alarms",),
+                "has no alarm left, and a release needs at least one to be rolled back by",
+                "declare server_errors, client_errors or latency_p99",
+            )
+            if self.alarms.count == 0
+            else None,
+            Clash(
+                ("bake_seconds",),
+                f"is shorter than an alarm's period of {slowest} s: the canary would end before that alarm can see it",
+                f"bake for at least {slowest} s, or shorten the alarm's period_seconds",
+                (("strategy",), ("alarms",)),
+            )
+            if self.strategy is Strategy.CANARY and bake < slowest
+            else None,
+        )
         return self
 
 
@@ -264,8 +375,8 @@ class Monitors(Declared):
     """What is watched once the model is live."""
 
     engine: MonitorEngine = MonitorEngine.SLIPWAY
-    """`slipway` runs our container on a schedule. `sagemaker` is for accounts that still have Model Monitor, which is closed to
-    new customers since 2026-07-30."""
+    """`slipway` runs our container on a schedule. `sagemaker` is for accounts that still have Model Monitor, which is
+    closed to new customers since 2026-07-30."""
     data_quality: DataQuality | None = DataQuality()
     instance_type: InstanceType = "ml.m5.large"
 
@@ -284,7 +395,8 @@ class Model(Declared):
     name: Name
     """Also the folder's name, the model package group's and, with the environment's, the endpoint's."""
     description: Annotated[str, StringConstraints(max_length=1024)] = ""
-    owner: str = ""
+    """Of the model package group. Line breaks become spaces: SageMaker refuses them."""
+    owner: Annotated[str, StringConstraints(max_length=256)] = ""
     problem: Problem
     data: Data
     container: Container = Container()
@@ -297,33 +409,65 @@ class Model(Declared):
     monitors: Monitors = Monitors()
     retrain: Retrain = Retrain()
 
+    @field_validator("description", "owner")
+    @classmethod
+    def _one_line(cls, text: str) -> str:
+        return " ".join(text.split())
+
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        faults = []
-        if any(c.name == self.problem.target for c in self.data.columns):
-            faults.append(f"target {self.problem.target} is also an input column: the model would see the answer")
-        known = METRICS_OF[self.problem.type]
-        asked = [g.metric for g in self.gates.absolute]
-        if self.gates.champion:
-            asked.append(self.gates.champion.metric)
-        for metric in asked:
-            if metric not in known:
-                faults.append(
-                    f"gate metric {metric} does not exist for {self.problem.type}: use one of {', '.join(sorted(known))}"
-                )
-        if self.rollout.strategy is Strategy.CANARY and self.endpoint.instance_count < 2:
-            faults.append(
-                f"a canary of {self.rollout.canary_percent} % of 1 instance is {self.rollout.canary_percent / 100:g}"
-                " instance: use endpoint.instance_count of 2 or more, or strategy all_at_once"
-            )
-        if self.monitors.data_quality and self.endpoint.capture.sampling_percent == 0:
-            faults.append(
-                "monitors.data_quality reads captured requests, and endpoint.capture.sampling_percent is 0: raise it,"
-                " or set monitors.data_quality to null"
-            )
-        if faults:
-            raise ValueError("; ".join(faults))
+        refuse(*self._unsound_columns(), *self._unknown_metrics(), self._canary_of_one(), self._nothing_captured())
         return self
+
+    def _unsound_columns(self) -> list[Clash]:
+        return [
+            Clash(
+                ("data", "columns", at, "name"),
+                "is the target, problem.target: the model would see the answer",
+                "remove the column",
+                (("problem", "target"),),
+            )
+            for at, column in enumerate(self.data.columns)
+            if column.name == self.problem.target
+        ]
+
+    def _unknown_metrics(self) -> list[Clash]:
+        known = METRICS_OF[self.problem.type]
+        asked: list[tuple[tuple[str | int, ...], Metric]] = [
+            (("gates", "absolute", at, "metric"), gate.metric) for at, gate in enumerate(self.gates.absolute)
+        ]
+        if self.gates.champion:
+            asked.append((("gates", "champion", "metric"), self.gates.champion.metric))
+        return [
+            Clash(
+                path,
+                f"does not exist for {self.problem.type}",
+                f"use one of {', '.join(sorted(known))}",
+                (("problem", "type"),),
+            )
+            for path, metric in asked
+            if metric not in known
+        ]
+
+    def _canary_of_one(self) -> Clash | None:
+        if self.rollout.strategy is not Strategy.CANARY or self.endpoint.instance_count >= 2:
+            return None
+        return Clash(
+            ("rollout", "strategy"),
+            f"takes {self.rollout.canary_percent} % of endpoint.instance_count 1, which is no whole instance",
+            "set endpoint.instance_count to 2 or more, or strategy to all_at_once",
+            (("endpoint", "instance_count"), ("rollout", "canary_percent")),
+        )
+
+    def _nothing_captured(self) -> Clash | None:
+        if self.monitors.data_quality is None or self.endpoint.capture.sampling_percent > 0:
+            return None
+        return Clash(
+            ("endpoint", "capture", "sampling_percent"),
+            "captures nothing, and monitors.data_quality reads captured requests",
+            "raise it, or set monitors.data_quality to null",
+            (("monitors", "data_quality"),),
+        )
 
 
 __all__ = ["LOWER_IS_BETTER", "METRICS_OF", "Model", "Percent"]

@@ -8,7 +8,7 @@ VARIANT = "main"
 
 
 def endpoint(model: Model, environment: Environment) -> str:
-    """The endpoint's name. At most 20 + 1 + 20 characters; config names add `-v<version>-<8 hex>` within SageMaker's 63."""
+    """The endpoint's name, at most 41 characters; config names add `-v<version>-<8 hex>` within SageMaker's 63."""
     return f"{model.name}-{environment.name}"
 
 

@@ -1,0 +1,45 @@
+"""`python -m monitor baseline|run`."""
+
+import errno
+import importlib
+import os
+import sys
+
+# Before numpy is imported: no linear algebra here, and its thread pool costs start-up time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from monitor.faults import Fault
+from monitor.files import write_message
+
+COMMANDS = ("baseline", "run")
+EXIT_FAILED = 255
+"""As Model Monitor's own image."""
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code; a fault is one line in the log and in the job's exit message."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        sys.stderr.write(f"monitor: give one of {', '.join(COMMANDS)}, not {' '.join(arguments) or 'nothing'}\n")
+        return 2
+    try:
+        importlib.import_module(f"monitor.{arguments[0]}").main()
+    except Fault as fault:
+        return _tell(str(fault))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _tell(f"Error: no space left for {error.filename}: give the job a larger volume")
+    return 0
+
+
+def _tell(text: str) -> int:
+    sys.stderr.write(text + "\n")
+    try:
+        write_message(text)
+    except OSError as error:  # the log has it; a full disk must not hide the reason
+        sys.stderr.write(f"could not write the exit message: {error}\n")
+    return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

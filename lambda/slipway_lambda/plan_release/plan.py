@@ -1,0 +1,159 @@
+"""What a release execution should do, decided from what is true now."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
+from slipway_lambda.plan_release.package import Package
+
+CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+MAX_TRIES = 2
+"""An attempt that was cut off (abort, timeout) may be taken up again this often in all."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`endpoint`: DescribeEndpoint, or empty. `live`, `halt`, `attempt`: the ledger's items, or empty."""
+
+    trigger: str
+    asked_version: int | None
+    execution: str
+    endpoint: Mapping[str, Any]
+    live: Mapping[str, Any]
+    halt: Mapping[str, Any]
+    attempt: Mapping[str, Any]
+
+    @property
+    def by_itself(self) -> bool:
+        """Nobody asked for exactly this: what was tried and told is not tried and told again."""
+        return self.trigger != Trigger.OPERATOR
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`reason` and `next_step` are sentences for people."""
+
+    decision: Decision
+    reason: str
+    next_step: str = ""
+
+
+def decide(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> Plan:
+    """`wanted`: the content-derived config name. The first rule that speaks wins."""
+    return (
+        _halted(now)
+        or _unfit(package, now)
+        or _not_serving(now)
+        or _superseded(package, now)
+        or _already(wanted, now)
+        or _tried_before(package, now)
+        or _go(package, wanted, spec, now)
+    )
+
+
+def _halted(now: Situation) -> Plan | None:
+    if not now.halt:
+        return None
+    reason = f"Automation on this endpoint is halted: {now.halt.get('cause', 'no cause recorded')}."
+    if now.by_itself and now.trigger != Trigger.APPROVAL:
+        return Plan(Decision.NOTHING, reason)
+    return Plan(Decision.REFUSED, reason, "Put the endpoint right, then delete the ledger's halt item.")
+
+
+def _unfit(package: Package, now: Situation) -> Plan | None:
+    if now.asked_version not in (None, package.version):
+        return Plan(
+            Decision.REFUSED,
+            f"Version {now.asked_version} was asked for and is not an approved version.",
+            "Approve it first, or ask for an approved one.",
+        )
+    if not package.faults:
+        return None
+    return Plan(
+        Decision.REFUSED,
+        f"Version {package.version} cannot be released: {'; '.join(package.faults)}.",
+        "Train and register it anew.",
+    )
+
+
+def _not_serving(now: Situation) -> Plan | None:
+    status = now.endpoint.get("EndpointStatus", "")
+    if status in CHANGING:
+        return Plan(
+            Decision.BUSY, f"The endpoint is {status}.", "Start the release again when the endpoint is InService."
+        )
+    if status == "Failed" and not now.live:
+        return Plan(Decision.CLEAR, "The endpoint's first creation failed; it never served.")
+    if status and status != "InService":
+        return Plan(
+            Decision.REFUSED,
+            f"The endpoint is {status}: {now.endpoint.get('FailureReason', 'no reason given')}.",
+            "It has served, so nothing is deleted by itself: put it right by hand, or delete it and start a release.",
+        )
+    return None
+
+
+def _superseded(package: Package, now: Situation) -> Plan | None:
+    current = live_version(now)
+    if current is None or package.version >= current or now.asked_version == package.version:
+        return None
+    return Plan(
+        Decision.SUPERSEDED,
+        f"Version {package.version} is older than version {current}, which is live.",
+        f"To go back on purpose, reject version {current} and start an operator's release of {package.version}.",
+    )
+
+
+def _already(wanted: str, now: Situation) -> Plan | None:
+    if now.endpoint.get("EndpointConfigName") != wanted:
+        return None
+    if now.live.get("config") == wanted:
+        return Plan(Decision.NOTHING, "It is already live and verified.")
+    return Plan(Decision.VERIFY_ONLY, "It is already there, and the ledger has not verified it.")
+
+
+def _tried_before(package: Package, now: Situation) -> Plan | None:
+    """One approval is one attempt: only another approval, or a person, makes it another (C01, and no retry loop)."""
+    attempt = now.attempt
+    same = bool(attempt) and attempt.get("approval") == package.approval
+    if not same or not now.by_itself or attempt.get("execution") == now.execution:
+        return None
+    outcome = attempt.get("outcome")
+    if outcome == Attempt.FAILED:
+        return Plan(Decision.NOTHING, f"Version {package.version} failed with this approval before, and that was told.")
+    if outcome == Attempt.STARTED and attempt.get("tries", 1) >= MAX_TRIES:
+        return Plan(Decision.NOTHING, f"{MAX_TRIES} attempts at version {package.version} were cut off.")
+    if outcome == Attempt.RELEASED and now.endpoint and live_version(now) != package.version:
+        return Plan(Decision.NOTHING, f"Version {package.version} was released and then replaced on purpose.")
+    return None
+
+
+def _go(package: Package, wanted: str, spec: ReleaseSpec, now: Situation) -> Plan:
+    if not now.endpoint:
+        return Plan(Decision.CREATE, f"{spec.endpoint} does not exist yet: creating it with version {package.version}.")
+    if live_version(now) == package.version:
+        return Plan(
+            Decision.RESPEC, f"Version {package.version} is live on another endpoint spec: moving it to {wanted}."
+        )
+    return Plan(Decision.UPDATE, f"Version {package.version} replaces {now.endpoint['EndpointConfigName']}.")
+
+
+def live_version(now: Situation) -> int | None:
+    """The version that serves: as the ledger verified it, else as the config's name says; None if neither knows."""
+    config = now.endpoint.get("EndpointConfigName", "")
+    if config and now.live.get("config") == config:
+        return int(now.live["version"])
+    named = re.search(r"-v(\d+)-[0-9a-f]{8}\Z", config)
+    return int(named[1]) if named else None
+
+
+def last_good(decision: Decision, now: Situation) -> dict[str, Any]:
+    """What to return to: what serves when the release begins; for a version that is there unverified, the one verified last.
+    Empty where there is nothing to return to."""
+    if decision is Decision.VERIFY_ONLY:
+        return {"config": now.live["config"], "version": now.live["version"]} if now.live else {}
+    if now.endpoint.get("EndpointStatus") == "InService":
+        return {"config": now.endpoint["EndpointConfigName"], "version": live_version(now) or 0}
+    return {}

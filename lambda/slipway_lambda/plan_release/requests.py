@@ -1,0 +1,128 @@
+"""The requests a release sends to SageMaker, all derived from what is released."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from math import floor
+from typing import Any
+
+from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.plan_release.package import Package
+
+
+def content_name(spec: ReleaseSpec, package: Package) -> str:
+    """`<endpoint>-v<version>-<hash8>` for the model and the config alike: the same content has the same name, so a repeated release
+    finds what it made, and other bytes under the same version never hide behind an old name."""
+    content = {
+        "image": package.image,
+        "artefact": [package.model_data_url, package.artefact_sha256],
+        "environment": dict(package.environment),
+        "instances": [spec.instance_type, spec.instance_count, spec.startup_timeout_seconds, spec.variant],
+        "capture": [spec.capture_percent, spec.capture_uri, spec.capture_key_arn],
+        "security": [spec.hosting_role_arn, spec.volume_key_arn],
+    }
+    digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{spec.endpoint}-v{package.version}-{digest}"
+
+
+def model_request(spec: ReleaseSpec, package: Package) -> dict[str, Any]:
+    """CreateModel: the image by digest, no way out to the network."""
+    return {
+        "ModelName": content_name(spec, package),
+        "PrimaryContainer": {
+            "Image": package.image,
+            "ModelDataUrl": package.model_data_url,
+            "Environment": dict(package.environment),
+        },
+        "ExecutionRoleArn": spec.hosting_role_arn,
+        "EnableNetworkIsolation": True,
+    }
+
+
+def config_request(spec: ReleaseSpec, package: Package) -> dict[str, Any]:
+    """CreateEndpointConfig: one variant, always of the same name (guardrails need it), every request and answer captured."""
+    name = content_name(spec, package)
+    request: dict[str, Any] = {
+        "EndpointConfigName": name,
+        "ProductionVariants": [
+            {
+                "VariantName": spec.variant,
+                "ModelName": name,
+                "InstanceType": spec.instance_type,
+                "InitialInstanceCount": spec.instance_count,
+                "InitialVariantWeight": 1.0,
+                "ContainerStartupHealthCheckTimeoutInSeconds": spec.startup_timeout_seconds,
+            }
+        ],
+    }
+    if spec.capture_percent > 0:
+        request["DataCaptureConfig"] = _capture(spec)
+    if spec.volume_key_arn:
+        request["KmsKeyId"] = spec.volume_key_arn
+    return request
+
+
+def _capture(spec: ReleaseSpec) -> dict[str, Any]:
+    return {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": spec.capture_percent,
+        "DestinationS3Uri": spec.capture_uri,
+        "KmsKeyId": spec.capture_key_arn,
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        # Bodies of other types are captured in base64, which no monitor reads without knowing the type.
+        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
+    }
+
+
+def canary_instances(spec: ReleaseSpec) -> int:
+    """Whole instances, since SageMaker's rounding of a percentage is not documented."""
+    return max(1, floor(spec.instance_count * spec.canary_percent / 100))
+
+
+def deployment_config(spec: ReleaseSpec) -> dict[str, Any]:
+    """UpdateEndpoint's guardrails: how traffic shifts, and the alarms that send it back."""
+    routing: dict[str, Any] = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    if spec.strategy == "canary":
+        routing = {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": spec.bake_seconds,
+            "CanarySize": {"Type": "INSTANCE_COUNT", "Value": canary_instances(spec)},
+        }
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": routing,
+            "TerminationWaitInSeconds": spec.termination_wait_seconds,
+            "MaximumExecutionTimeoutInSeconds": spec.timeout_seconds,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in spec.alarm_names]},
+    }
+
+
+def strategy_words(spec: ReleaseSpec, *, first: bool) -> str:
+    """For people."""
+    if first:
+        return "first creation, nothing to shift from"
+    if spec.strategy == "canary":
+        return (
+            f"canary of {canary_instances(spec)} of {spec.instance_count} instances for {spec.bake_seconds} s,"
+            f" then {spec.termination_wait_seconds} s with all traffic"
+        )
+    return f"all at once, then {spec.termination_wait_seconds} s with the old fleet in reserve"
+
+
+def live_record(package: Package, name: str, previous: Mapping[str, Any], keep: int = 10) -> dict[str, Any]:
+    """What the ledger holds of the live version once it is verified; `verified` lists configs newest first."""
+    entry = {"config": name, "version": package.version}
+    history = [entry, *(h for h in previous.get("verified", []) if h["config"] != name)][:keep]
+    return {
+        "version": package.version,
+        "package_arn": package.arn,
+        "config": name,
+        "model": name,
+        "image_digest": package.digest,
+        "artefact_sha256": package.artefact_sha256,
+        "approval": package.approval,
+        **package.uris,
+        "previous_config": next((h["config"] for h in history[1:]), ""),
+        "verified": history,
+    }

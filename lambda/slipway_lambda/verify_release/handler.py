@@ -1,0 +1,45 @@
+"""Verify what is live, and say what would put it right."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slipway_lambda.contracts.release import ReleaseSpec, Verdict
+from slipway_lambda.events import take
+from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
+from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
+from slipway_lambda.verify_release.verify import Asked, recovery, verify
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served` → `verdict`, `reason`,
+    `recovery`, `live_config`, `requests`."""
+    return look(event, SageMakerEndpoints(), CloudWatchAlarms())
+
+
+def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dict[str, Any]:
+    """As the handler, on any ports."""
+    spec = ReleaseSpec.from_dict(take(event, "spec", dict))
+    asked = Asked(
+        config=take(event, "config", str),
+        digest=take(event, "digest", str),
+        instance_count=spec.instance_count if take(event, "digest", str) else 0,
+        minimum_requests=take(event, "minimum_requests", int),
+    )
+    endpoint, requests = endpoints.describe(spec.endpoint), 0
+    if asked.minimum_requests > 0 and endpoint.get("EndpointConfigName") == asked.config:
+        requests = metrics.invocations(
+            spec.endpoint, spec.variant, asked.config, _seconds(event, "since_ms"), _seconds(event, "now_ms")
+        )
+    finding = verify(asked, endpoint, requests)
+    return {
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "recovery": recovery(endpoint, take(event, "last_good", dict), ever_served=take(event, "ever_served", bool)),
+        "live_config": endpoint.get("EndpointConfigName", ""),
+        "status": endpoint.get("EndpointStatus", Verdict.GONE),
+        "requests": requests,
+    }
+
+
+def _seconds(event: Mapping[str, Any], key: str) -> float:
+    return take(event, key, int) / 1000

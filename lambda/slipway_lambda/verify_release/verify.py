@@ -1,0 +1,86 @@
+"""What an endpoint is, compared with what was asked; and what would make the last good version live again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway_lambda.contracts.release import Recovery, Verdict
+
+PENDING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a release asked for. `digest` empty: not compared (a rollback to a config whose image is checked by its model)."""
+
+    config: str
+    digest: str
+    instance_count: int
+    minimum_requests: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`reason`: a sentence."""
+
+    verdict: Verdict
+    reason: str
+
+
+def verify(asked: Asked, endpoint: Mapping[str, Any], requests: int) -> Finding:
+    """InService is not success: SageMaker may roll back silently and end InService on the old config, with no reason given."""
+    status, live = endpoint.get("EndpointStatus", ""), endpoint.get("EndpointConfigName", "")
+    if not status:
+        return Finding(Verdict.GONE, "The endpoint does not exist.")
+    if status in PENDING:
+        return Finding(Verdict.PENDING, f"The endpoint is {status}.")
+    if status == "UpdateRollbackFailed":
+        return Finding(Verdict.MIXED, f"The rollback failed: old and new instances serve side by side. Config: {live}.")
+    if status != "InService":
+        why = endpoint.get("FailureReason", "no reason given")
+        return Finding(Verdict.FAILED, f"The endpoint is {status}: {why}.")
+    if live != asked.config:
+        why = (
+            endpoint.get("FailureReason")
+            or "SageMaker gave no reason; an alarm or a container that never became healthy did it"
+        )
+        return Finding(Verdict.ROLLED_BACK, f"Live is {live}, not {asked.config}: {why}.")
+    return _verify_fleet(asked, endpoint.get("ProductionVariants", []), requests)
+
+
+def _verify_fleet(asked: Asked, variants: list[Mapping[str, Any]], requests: int) -> Finding:
+    if len(variants) != 1:
+        return Finding(Verdict.MIXED, f"{len(variants)} variants serve; one was asked for.")
+    variant = variants[0]
+    digests = {i.get("ResolvedImage", "").partition("@")[2] for i in variant.get("DeployedImages", [])}
+    if asked.digest and digests != {asked.digest}:
+        return Finding(Verdict.MIXED, f"The live images are {sorted(digests)}, not {asked.digest}.")
+    if variant.get("CurrentWeight") != variant.get("DesiredWeight") or not variant.get("DesiredWeight"):
+        return Finding(
+            Verdict.MIXED, f"The weight is {variant.get('CurrentWeight')}, not {variant.get('DesiredWeight')}."
+        )
+    counts = (variant.get("CurrentInstanceCount"), variant.get("DesiredInstanceCount"))
+    if asked.instance_count and counts != (asked.instance_count, asked.instance_count):
+        return Finding(
+            Verdict.MIXED, f"{counts[0]} of {counts[1]} instances serve; {asked.instance_count} were asked for."
+        )
+    if requests < asked.minimum_requests:
+        return Finding(
+            Verdict.TOO_LITTLE_TRAFFIC,
+            f"The new version answered {requests} requests; {asked.minimum_requests} are needed to call it healthy.",
+        )
+    return Finding(Verdict.LIVE, f"{asked.config} serves from {counts[0]} instances.")
+
+
+def recovery(endpoint: Mapping[str, Any], last_good: Mapping[str, Any], *, ever_served: bool) -> Recovery:
+    """What to do after a failure. Never deletes an endpoint that ever served, never updates one in a mixed state."""
+    status, live = endpoint.get("EndpointStatus", ""), endpoint.get("EndpointConfigName", "")
+    if status in PENDING:
+        return Recovery.WAIT
+    if not status:
+        return Recovery.NOTHING if not ever_served else Recovery.HALT
+    if not ever_served:
+        return Recovery.DELETE
+    if status != "InService" or not last_good:
+        return Recovery.HALT
+    return Recovery.NOTHING if live == last_good["config"] else Recovery.ROLL_BACK

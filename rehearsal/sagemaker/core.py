@@ -1,0 +1,60 @@
+"""What all parts of the embedded SageMaker share."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.host import Host, Scope
+from rehearsal.sagemaker.capture import Capture
+from rehearsal.sagemaker.events import Events
+from rehearsal.sagemaker.faults import Faults
+from rehearsal.sagemaker.limits import Limits
+from rehearsal.sagemaker.metrics import Metrics
+from rehearsal.sagemaker.processes import Spawner
+from rehearsal.sagemaker.store import Store
+
+if TYPE_CHECKING:
+    from rehearsal.sagemaker.live import LiveEndpoint
+
+
+class Core:
+    """Host, memory, processes and the threads that work on them."""
+
+    def __init__(self, host: Host, root: Path, limits: Limits) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.host = host
+        self.root = root
+        self.limits = limits
+        self.stopping = threading.Event()
+        self.store = Store()
+        self.faults = Faults()
+        self.spawner = Spawner(root)
+        self.events = Events(host, self.faults)
+        self.metrics = Metrics(host, limits.metric_seconds)
+        self.capture = Capture(host, limits.capture_seconds)
+        self.live: dict[tuple[Scope, str], LiveEndpoint] = {}
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def run(self, name: str, work: Callable[..., None], *args: Any) -> None:
+        """Run `work` in a thread of its own that `close` waits for."""
+        thread = threading.Thread(target=work, args=args, name=name, daemon=True)
+        with self._lock:
+            self._threads = [one for one in self._threads if one.is_alive()]
+            self._threads.append(thread)
+        thread.start()
+
+    def log(self, group: str, stream: str, lines: list[str], scope: Scope) -> None:
+        """Lines to the host's log. A host that refuses them must not end a container."""
+        try:
+            self.host.write_log(group, stream, lines, scope)
+        except Exception:
+            return
+
+    def join(self, seconds: float) -> None:
+        """Wait for the threads that `run` started, this long in all."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(seconds)

@@ -1,0 +1,123 @@
+"""The service as its host calls it."""
+
+import copy
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rehearsal.host import Host, Scope
+from rehearsal.sagemaker import (
+    endpoint_configs,
+    endpoints,
+    job_actions,
+    models,
+    package_groups,
+    packages,
+    summaries,
+    tags,
+)
+from rehearsal.sagemaker.actions import TABLE, Call
+from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.errors import ServiceError
+from rehearsal.sagemaker.limits import Limits
+from rehearsal.sagemaker.router import Router
+from rehearsal.sagemaker.shapes import check_request, service_model
+
+# Importing these modules fills the table of actions.
+_MODULES = (models, endpoint_configs, endpoints, job_actions, package_groups, packages, tags)
+
+_AT_ONCE = {"A04": "Failed", "A06": "SystemUpdating"}
+
+
+class SageMaker:
+    """Control plane (`handle`) and data plane (`invoke`) over one directory; `close` ends every process and removes the files."""
+
+    ACTIONS = frozenset(TABLE)
+
+    def __init__(self, host: Host, root: Path, limits: Limits | None = None) -> None:
+        self._core = Core(host, root, limits or Limits())
+        self._router = Router(self._core)
+        self._maintained: list[tuple[dict[str, Any], Any]] = []
+        self._closed = False
+
+    def handle(self, action: str, params: Mapping[str, Any], scope: Scope, principal: str) -> dict[str, Any]:
+        """One API call by `principal` (an ARN). Timestamps in the answer are epoch floats. Raises ServiceError."""
+        if action not in TABLE:
+            known = action in service_model().operation_names
+            reason = "is not one that the embedded cloud runs" if known else "is not an action of SageMaker"
+            raise ServiceError("UnknownOperationException", f"{action} {reason}.", 400)
+        checked = check_request(action, dict(params))
+        with self._core.store.lock:
+            answer = TABLE[action](Call(action, self._core, checked, scope, principal))
+            return copy.deepcopy(answer)
+
+    async def invoke(
+        self, endpoint: str, headers: Mapping[str, str], body: bytes, scope: Scope
+    ) -> tuple[int, dict[str, str], bytes]:
+        """InvokeEndpoint in the caller's event loop: status, headers, body. Errors are answers, not exceptions."""
+        return await self._router.invoke(endpoint, headers, body, scope)
+
+    def fault(self, row: str, *, times: int | None = 1, **where: Any) -> None:
+        """Arm a row of the fault catalogue. A04 and A06 take hold of the endpoints at once, the rest when their moment comes."""
+        self._core.faults.arm(row, times, where)
+        if status := _AT_ONCE.get(row):
+            self._core.faults.take(row, **where)
+            self._seize(status, where.get("endpoint"), row)
+
+    def _seize(self, status: str, endpoint: str | None, row: str) -> None:
+        for live in list(self._core.live.values()):
+            with self._core.store.lock:
+                record = self._core.store.state(live.scope).endpoints[live.name]
+                if endpoint not in (None, live.name) or record["EndpointStatus"] != "InService":
+                    continue
+                record["EndpointStatus"] = status
+                if status == "Failed":
+                    record["FailureReason"] = f"Request to service failed (fault {row})."
+                else:
+                    self._maintained.append((record, live))
+            summaries.publish(self._core, record, live)
+
+    def clear_faults(self) -> None:
+        """Disarm all; maintenance ends, what hangs goes on, held events go out."""
+        self._core.faults.clear()
+        self._core.events.release()
+        while self._maintained:
+            record, live = self._maintained.pop()
+            with self._core.store.lock:
+                if record["EndpointStatus"] == "SystemUpdating":
+                    record["EndpointStatus"] = "InService"
+            summaries.publish(self._core, record, live)
+
+    def flush(self) -> None:
+        """Hand over metrics, captured records and events that are still buffered."""
+        self._core.metrics.flush()
+        self._core.capture.flush()
+        self._core.events.flush()
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Containers running now: pid, kind (server, training, processing), name."""
+        return [{"pid": one.pid, "kind": one.kind, "name": one.name} for one in self._core.spawner.running()]
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections to containers; call before `close` from the loop that used `invoke`."""
+        await self._router.aclose()
+
+    def close(self) -> None:
+        """End every process, write what is buffered, remove the files. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        core = self._core
+        core.stopping.set()
+        self._router.close()
+        core.spawner.close(2.0)
+        for live in list(core.live.values()):
+            for fleet in live.fleets():
+                fleet.close()
+        core.join(5.0)
+        core.metrics.close()
+        core.capture.close()
+        core.events.close()
+        for name in ("fleets", "jobs", "pids"):
+            shutil.rmtree(core.root / name, ignore_errors=True)

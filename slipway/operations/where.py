@@ -1,0 +1,102 @@
+"""Where AWS is: the embedded cloud when one runs here, else the account of the caller's profile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from slipway.config.platform import Environment
+from slipway.operations.errors import Failure, of_aws
+
+STATE = Path(".slipway") / "cloud"
+
+
+class Clients(Protocol):
+    """What makes clients: a boto3 session, the embedded cloud, or a test's."""
+
+    def client(self, service: str, /) -> Any:
+        """A boto3 client."""
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Where:
+    """One place to ask."""
+
+    clients: Clients
+    account: str
+    region: str
+    embedded: bool
+    now: Callable[[], datetime] = _wall
+    """The place's own time: the embedded cloud's may run faster."""
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return (
+            f"the embedded cloud ({self.account}, {self.region})"
+            if self.embedded
+            else f"AWS {self.account} {self.region}"
+        )
+
+    def client(self, service: str, /) -> Any:
+        """A boto3 client."""
+        return self.clients.client(service)
+
+
+class _Session:
+    """A boto3 session whose clients give up in reasonable time."""
+
+    def __init__(self, region: str) -> None:
+        import boto3
+        from botocore.config import Config
+
+        self._session = boto3.Session(region_name=region)
+        self._config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
+
+    def client(self, service: str, /) -> Any:
+        make: Any = self._session.client
+        return make(service, config=self._config)
+
+
+def find(root: Path, environment: Environment, *, aws: bool = False) -> Where:
+    """The place of an environment. `aws` passes over an embedded cloud that runs. Raises Failure, with the fix."""
+    if not aws and (cloud := running_cloud(root)) is not None:
+        return Where(cloud, environment.account, environment.region, True, _cloud_time(cloud))
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        session = _Session(environment.region)
+        account = session.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise of_aws(error, f"environment {environment.name}") from error
+    if account != environment.account:
+        raise Failure(
+            "SLW302",
+            f"The credentials are of account {account}, and environment {environment.name} is in {environment.account}.",
+            where=f"environment {environment.name}",
+            fix=f"set AWS_PROFILE to a profile of account {environment.account}",
+        )
+    return Where(session, account, environment.region, False)
+
+
+def running_cloud(root: Path) -> Any:
+    """The embedded cloud that runs for this checkout, or None."""
+    if not (root / STATE).is_dir():
+        return None
+    try:
+        from rehearsal.cloud import Cloud, CloudNotRunningError
+    except ModuleNotFoundError:
+        return None
+    try:
+        return Cloud.attach(root / STATE)
+    except CloudNotRunningError:
+        return None
+
+
+def _cloud_time(cloud: Any) -> Callable[[], datetime]:
+    return lambda: datetime.fromtimestamp(cloud.clock.now(), UTC)

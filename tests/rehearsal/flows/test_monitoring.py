@@ -1,0 +1,93 @@
+"""Monitoring on the deployed app: drift starts one training, and silence is not health."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.rehearsal
+
+ENDPOINT = "flight-delays-dev"
+
+
+def window(app: Any) -> dict[str, str]:
+    """The cloud's current hour, as an operator would name it."""
+    start = datetime.fromtimestamp(app.cloud.clock.now(), UTC).replace(minute=0, second=0, microsecond=0)
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    return {"window_start": start.strftime(form), "window_end": (start + timedelta(hours=1)).strftime(form)}
+
+
+def to_next_hour(app: Any) -> None:
+    now = app.cloud.clock.now()
+    app.cloud.clock.advance(3600 - now % 3600 + 1)
+
+
+def send(app: Any, *, shift: float, rows: int = 400, seed: int = 5) -> None:
+    from_csv = app.made(rows=rows, seed=seed, shift=shift)
+    runtime = app.client("sagemaker-runtime")
+    for start in range(0, rows, 1):
+        runtime.invoke_endpoint(EndpointName=ENDPOINT, ContentType="text/csv", Body=from_csv[start])
+    app.cloud.flush()
+
+
+@pytest.mark.fault("E01")
+def test_a_window_without_records_is_a_finding_and_no_retraining(app: Any) -> None:
+    to_next_hour(app)
+    before = app.known("TrainMachine")
+    ended = app.run("MonitorMachine", window(app))
+    assert ended.output["outcome"] == "no_records"
+    assert [n["outcome"] for n in app.told()] == ["no_records"]
+    assert app.known("TrainMachine") == before
+
+
+def test_records_like_the_training_data_are_no_drift(app: Any) -> None:
+    to_next_hour(app)
+    send(app, shift=0.0)
+    ended = app.run("MonitorMachine", window(app))
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert ended.output["violations"] == []
+    assert ended.output["decision"] == "nothing"
+    assert app.told() == []
+
+
+@pytest.mark.fault("E10")
+def test_drift_seen_many_times_over_starts_one_training(app: Any) -> None:
+    to_next_hour(app)
+    send(app, shift=25.0)
+    before = app.known("TrainMachine")
+    seen = window(app)
+    monitors = [app.start("MonitorMachine", seen) for _ in range(4)]
+    ends = [app.end_of(arn) for arn in monitors]
+    assert [e.status for e in ends] == ["SUCCEEDED"] * 4
+    assert all(any(v["feature_name"] == "temp" for v in e.output["violations"]) for e in ends)
+    (training,) = app.ends_since("TrainMachine", before)
+    assert training.output["triggered_by"] == "drift"
+    # and the next hour's drift is under the cool-down
+    to_next_hour(app)
+    send(app, shift=25.0, seed=6)
+    ended = app.run("MonitorMachine", window(app))
+    assert ended.output["decision"] == "tell"
+    assert "cool" in ended.output["reason"]
+    assert len(app.known("TrainMachine") - before) == 1
+    app.cloud.clock.advance(timedelta(hours=app.model.retrain.cooldown_hours + 1).total_seconds())
+
+
+def test_the_schedule_itself_runs_the_monitor(app: Any) -> None:
+    before = app.known("MonitorMachine")
+    to_next_hour(app)
+    app.cloud.clock.advance(3600)
+    (ended, *_) = app.ends_since("MonitorMachine", before)
+    assert ended.status == "SUCCEEDED"
+    assert ended.output["outcome"] == "no_records"
+
+
+def test_published_metrics_have_the_documented_dimensions(app: Any) -> None:
+    to_next_hour(app)
+    send(app, shift=0.0)
+    app.run("MonitorMachine", window(app))
+    metrics = app.client("cloudwatch").list_metrics(Namespace="aws/sagemaker/Endpoints/data-metrics")["Metrics"]
+    names = {m["MetricName"] for m in metrics}
+    assert "feature_baseline_drift_temp" in names
+    for metric in metrics:
+        assert {d["Name"] for d in metric["Dimensions"]} == {"Endpoint", "MonitoringSchedule"}
+    assert all(d["Value"] == ENDPOINT for m in metrics for d in m["Dimensions"] if d["Name"] == "Endpoint")
