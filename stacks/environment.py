@@ -9,6 +9,8 @@ from constructs import Construct
 from slipway.config import names
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Platform, Retention, Role
+from slipway_constructs.foundation import Foundation
+from slipway_constructs.registry import Images
 from stacks.foundation import FoundationStack
 from stacks.monitoring import MonitoringStack
 from stacks.registry import RegistryStack
@@ -41,22 +43,28 @@ class EnvironmentStage(Stage):
             termination_protection=environment.retention is Retention.RETAIN,
         )
         for model in models:
-            trained = TrainingStack(
-                self, f"Training-{names.model_id(model)}", foundation=foundation, images=registry.images, model=model
-            )
-            ReleaseStack(
-                self, f"Release-{names.model_id(model)}", foundation=foundation, images=registry.images, model=model
-            )
-            MonitoringStack(
-                self,
-                f"Monitoring-{names.model_id(model)}",
-                foundation=foundation,
-                images=registry.images,
-                model=model,
-                train_machine=trained.machine,
-            )
+            self._add_model(foundation, registry.images, model)
         for key, value in {**platform.tags, "platform": platform.name, "environment": environment.name}.items():
             Tags.of(self).add(key, value)
+
+    def _add_model(self, foundation: Foundation, images: Images, model: Model) -> None:
+        id_ = names.model_id(model)
+        train, release = None, None
+        if Role.BUILD in self.environment_declared.roles:
+            train = TrainingStack(self, f"Training-{id_}", foundation=foundation, images=images, model=model).machine
+        if Role.SERVE in self.environment_declared.roles:
+            release = ReleaseStack(
+                self, f"Release-{id_}", foundation=foundation, images=images, model=model
+            ).workflow.machine
+            MonitoringStack(
+                self,
+                f"Monitoring-{id_}",
+                foundation=foundation,
+                images=images,
+                model=model,
+                train_machine=train,
+                release_machine=release,
+            )
 
 
 def _others_that_serve(platform: Platform, environment: Environment) -> list[str]:

@@ -13,12 +13,11 @@ from slipway_constructs.training import Training
 class TrainingStack(Stack):
     """The training machine of one model, in an environment that builds."""
 
-    def __init__(
-        self, scope: Construct, id_: str, *, foundation: Foundation, images: Images, model: Model
-    ) -> None:
+    def __init__(self, scope: Construct, id_: str, *, foundation: Foundation, images: Images, model: Model) -> None:
         super().__init__(scope, id_)
         dead_letters = DeadLetters(self, "DeadLetters", foundation=foundation)
         self.training = Training(
             self, "Training", foundation=foundation, images=images, model=model, dead_letters=dead_letters
         )
-        CfnOutput(self, "TrainingMachine", value=self.training.machine.state_machine.state_machine_arn)
+        self.machine = self.training.machine.state_machine
+        CfnOutput(self, "TrainMachine", value=self.machine.state_machine_arn)

@@ -1,18 +1,22 @@
 """Narrow permissions on buckets and keys, and the acceptance of the wildcards that a prefix cannot do without."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
+import jsii
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from constructs import IConstruct
+from constructs import IValidation
 
 from slipway_constructs.acceptance import accept
 
 
 class Access:
-    """What one role may do with objects. Each method names prefixes as patterns below a bucket, such as `flights/runs/*`."""
+    """What one role may do with objects. Each method names prefixes as patterns below a bucket, such as
+    `flights/runs/*`."""
 
     def __init__(self, role: iam.Role) -> None:
         self._role = role
@@ -48,39 +52,48 @@ class Access:
 
 
 def grant_key(key: kms.IKey, role: iam.IRole, *actions: str) -> None:
-    """Allow actions on a key on the role's side: the key's own policy leaves that to IAM, and stays free of other stacks' roles."""
+    """Allow actions on a key on the role's side: the key's own policy leaves that to IAM, and stays free of other
+    stacks' roles."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[key.key_arn]))
 
 
-def accept_wildcards(role: iam.IRole, reason: str, *, also: Sequence[IConstruct] = ()) -> None:
-    """Accept every wildcard resource that stands in the role's policy now, each under its own finding, with one reason.
+def accept_wildcards(role: iam.IRole, reason: str) -> None:
+    """Accept every wildcard resource of the role's policy, each under its own finding, with one reason.
 
-    Call it last. Actions with wildcards and managed policies are not accepted by it.
+    It is done at synth, when the policy is complete and its references to other stacks are written as they will stand
+    in the template. Wildcard actions and managed policies are not accepted by it.
     """
-    for construct in (role.node.find_child("DefaultPolicy"), *also):
-        assert isinstance(construct, iam.Policy)
-        for finding in sorted(_wildcards(construct)):
-            accept(construct, f"AwsSolutions-IAM5[Resource::{finding}]", reason)
+    policy = role.node.find_child("DefaultPolicy")
+    assert isinstance(policy, iam.Policy)
+    policy.node.add_validation(_Acceptance(policy, reason))
 
 
-def _wildcards(policy: iam.Policy) -> set[str]:
-    document = Stack.of(policy).resolve(policy.document)
-    found = set()
-    for statement in document["Statement"] if document else []:
-        if statement["Effect"] == "Allow":
-            resources = statement["Resource"]
-            for resource in resources if isinstance(resources, list) else [resources]:
-                text = flatten(resource)
-                if "*" in text:
-                    found.add(text)
-    return found
+@jsii.implements(IValidation)
+class _Acceptance:
+    """Finds nothing wrong; it is the one callback that comes after references are resolved and before the policy
+    checks."""
+
+    def __init__(self, policy: iam.Policy, reason: str) -> None:
+        self._policy = policy
+        self._reason = reason
+
+    def validate(self) -> list[str]:
+        """Called once at synth."""
+        for finding in sorted(_wildcards(Stack.of(self._policy).resolve(self._policy.document))):
+            accept(self._policy, f"AwsSolutions-IAM5[Resource::{finding}]", self._reason)
+        return []
 
 
-def flatten(value: object) -> str:
+def _wildcards(document: dict[str, Any]) -> set[str]:
+    allowed = [s for s in document["Statement"] if s["Effect"] == "Allow"]
+    resources = [r for s in allowed for r in (s["Resource"] if isinstance(s["Resource"], list) else [s["Resource"]])]
+    return {text for text in map(flatten, resources) if "*" in text}
+
+
+def flatten(value: Any) -> str:
     """A resolved CloudFormation value as cdk-nag writes it in the id of a finding."""
     if isinstance(value, str):
         return value
-    assert isinstance(value, dict), value
     ((function, argument),) = value.items()
     if function == "Fn::Join":
         return str(argument[0]).join(flatten(part) for part in argument[1])
@@ -88,4 +101,4 @@ def flatten(value: object) -> str:
         return f"<{argument}>"
     if function == "Fn::GetAtt":
         return f"<{'.'.join(argument)}>"
-    raise ValueError(f"cannot write {value} as a finding's id")
+    return json.dumps(value, separators=(",", ":"))

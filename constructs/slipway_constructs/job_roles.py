@@ -1,5 +1,6 @@
 """The roles SageMaker's jobs run under: one for each kind, each seeing only what its kind reads and writes."""
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import Aws
@@ -10,17 +11,20 @@ from constructs import Construct
 
 from slipway_constructs.access import Access, accept_wildcards, grant_key
 
+LOCAL_DISKS = re.compile(r"^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6|g6e|p5|p5e|trn1|trn1n|trn2)\.")
+"""Instances with disks of their own, encrypted in hardware; SageMaker refuses a volume key for them."""
 REASON = (
-    "Objects, log streams and jobs are named when they are made: each wildcard stands below a prefix of this model or of"
-    " SageMaker's own logs; the actions on * (registry login, metrics) take no resource."
+    "Objects, log streams and jobs are named when they are made: each wildcard stands below a prefix of this model or"
+    " of SageMaker's own logs; the actions on * (registry login, metrics) take no resource."
 )
 
 
 class JobRole(iam.Role):
     """Assumed by SageMaker for one kind of job of this account; may pull its images, write its log and its metrics.
 
-    `job`: `training-job` or `processing-job`, as in the job's ARN. `log_group` such as `/aws/sagemaker/TrainingJobs`, which is also
-    the namespace of the job's metrics. `access` adds objects; `settle` is called last and accepts the wildcards that are left.
+    `job`: `training-job` or `processing-job`, as in the job's ARN. `log_group` such as `/aws/sagemaker/TrainingJobs`,
+    which is also the namespace of the job's metrics. `access` adds objects; `settle` is called last and accepts the
+    wildcards that are left.
     """
 
     def __init__(

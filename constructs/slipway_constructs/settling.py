@@ -9,10 +9,9 @@ from slipway_constructs.foundation import Foundation
 from slipway_constructs.stage_function import StageFunction
 
 
-def settling_function(
-    scope: Construct, id_: str, *, foundation: Foundation, settles: str, model: str
-) -> StageFunction:
-    """`settle_execution` for a workflow that holds no lock: it looks whether people were told, tells them, and notes that.
+def settling_function(scope: Construct, id_: str, *, foundation: Foundation, settles: str, model: str) -> StageFunction:
+    """`settle_execution` for a workflow that holds no lock: it looks whether people were told, tells them, and notes
+    that.
 
     `settles`: training | monitoring.
     """
@@ -33,7 +32,7 @@ def settling_function(
     role = function.role
     assert role is not None
     for actions, resource in (
-        (["dynamodb:GetItem", "dynamodb:PutItem"], foundation.ledger.table_arn),
+        (["dynamodb:PutItem", "dynamodb:DeleteItem"], foundation.ledger.table_arn),
         (["sns:Publish"], foundation.topic.topic_arn),
     ):
         role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))

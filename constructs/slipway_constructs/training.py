@@ -30,12 +30,19 @@ QUEUEING = Duration.hours(4)
 class Training(Construct):
     """The training machine of one model, its stages and its jobs' roles.
 
-    `machine.state_machine` takes {trigger, reason, hyperparameters?, window?}. What it registers always waits for approval: its role is
-    denied approving.
+    `machine.state_machine` takes {trigger, reason, hyperparameters?, window?}. What it registers always waits for
+    approval: its role is denied approving.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, foundation: Foundation, images: Images, model: Model, dead_letters: DeadLetters
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        foundation: Foundation,
+        images: Images,
+        model: Model,
+        dead_letters: DeadLetters,
     ) -> None:
         super().__init__(scope, id_)
         places = Places(foundation, model.name)

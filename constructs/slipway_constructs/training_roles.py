@@ -24,9 +24,7 @@ def data_job_role(
     role.access.read(foundation.data, f"{model.data.prefix}*")
     role.access.list(foundation.artefacts, f"{runs}*")
     role.access.read(foundation.artefacts, f"{runs}*")
-    role.access.write(
-        foundation.artefacts, f"{runs}*/prepared/*", f"{runs}*/baseline/*", f"{runs}*/evaluation/*"
-    )
+    role.access.write(foundation.artefacts, f"{runs}*/prepared/*", f"{runs}*/baseline/*", f"{runs}*/evaluation/*")
     role.settle()
     return role
 

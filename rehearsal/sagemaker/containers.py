@@ -1,4 +1,4 @@
-"""How the embedded cloud runs a container image: its entrypoint as a process, with /opt/ml in a directory of its own."""
+"""How the embedded cloud runs a container image: its entrypoint as a process, with /opt/ml in its own directory."""
 
 import os
 import sys
@@ -22,15 +22,16 @@ def environment(
     host: Host,
     image: Image,
     directory: Path,
+    *,
     scope: Scope,
     role: str,
     extra: Mapping[str, str],
-    *,
     isolated: bool = False,
 ) -> dict[str, str]:
     """A clean environment: the image's, the request's and the platform's; nothing of this process leaks in.
 
-    A host that offers credentials for the role (`container_environment`) has them merged in, unless the network is isolated.
+    A host that offers credentials for the role (`container_environment`) has them merged in, unless the network is
+    isolated.
     """
     offered = getattr(host, "container_environment", None)
     return {

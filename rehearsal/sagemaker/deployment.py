@@ -36,7 +36,10 @@ class Blueprint:
 
     def fleets(self, core: Core, live: LiveEndpoint) -> list[Fleet]:
         """New fleets, not started."""
-        return [Fleet(core, live.scope, live.name, self.config, variant, model) for variant, model in self.variants]
+        return [
+            Fleet(core, live.scope, live.name, config=self.config, variant_record=variant, model=model)
+            for variant, model in self.variants
+        ]
 
 
 class Deployment:

@@ -191,6 +191,6 @@ def _refuse_by_fault(call: Call) -> None:
     if call.core.faults.take("A08", endpoint=call.params["EndpointName"]):
         raise ServiceError(
             "ResourceLimitExceeded",
-            "The account-level service limit 'Number of instances across all endpoints' is exceeded by this request. Please "
-            "use AWS Service Quotas to request an increase for this quota.",
+            "The account-level service limit 'Number of instances across all endpoints' is exceeded by this request. "
+            "Please use AWS Service Quotas to request an increase for this quota.",
         )

@@ -85,7 +85,7 @@ class Events:
 
 
 def _concerns(event: _Event, where: dict[str, Any]) -> bool:
-    """Whether a C row means this event. Without `detail_type` it means approvals, which is what those rows are about."""
+    """Whether a C row means this event. Without `detail_type` it means approvals: what those rows are about."""
     detail_type, arn, detail, _ = event
     if "detail_type" in where:
         wanted = where["detail_type"] == detail_type

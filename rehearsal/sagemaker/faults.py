@@ -1,8 +1,8 @@
 """Faults that a test or an exercise asks for, by the row of the fault catalogue.
 
-A01 update rolls back silently · A03 rollback fails, mixed fleet · A04 endpoint Failed · A05 update hangs · A06 SystemUpdating ·
-A08 ResourceLimitExceeded · A09 no capacity mid-shift · A10 new containers never pass /ping · B09 training artefact
-missing|empty|not_a_tar · C01 event repeated · C02 event lost · C03 events in reverse order.
+A01 update rolls back silently · A03 rollback fails, mixed fleet · A04 endpoint Failed · A05 update hangs
+A06 SystemUpdating · A08 ResourceLimitExceeded · A09 no capacity mid-shift · A10 new containers never pass /ping
+B09 training artefact missing|empty|not_a_tar · C01 event repeated · C02 event lost · C03 events in reverse order
 """
 
 import threading

@@ -33,6 +33,7 @@ class Fleet:
         core: Core,
         scope: Scope,
         endpoint: str,
+        *,
         config: dict[str, Any],
         variant_record: dict[str, Any],
         model: dict[str, Any],
@@ -82,16 +83,17 @@ class Fleet:
             if not isinstance(error, TransferError) and not hasattr(error, "response"):
                 raise FleetError(f'Failed to store model data of "{source}" on the instance: {error}') from error
             raise FleetError(
-                f'Failed to download model data for container "{name}" from URL: "{source}". Please ensure that there is an object '
-                f"located at the URL and that the role passed to CreateModel has permissions to download the object. {error}"
+                f'Failed to download model data for container "{name}" from URL: "{source}". Please ensure that '
+                f"there is an object located at the URL and that the role passed to CreateModel has permissions to "
+                f"download the object. {error}"
             ) from error
         try:
             unpack(archive, self.directory / "opt/ml/model")
         except (ArchiveError, OSError) as error:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise FleetError(
-                f'Failed to extract model data archive for container "{name}" from URL "{source}". Please ensure that the object '
-                f"located at the URL is a valid tar.gz archive: {error}."
+                f'Failed to extract model data archive for container "{name}" from URL "{source}". Please ensure that '
+                f"the object located at the URL is a valid tar.gz archive: {error}."
             ) from error
         archive.unlink()
 

@@ -70,7 +70,13 @@ class Instance:
             [*fleet.image.entrypoint, "serve"],
             directory=fleet.image.directory,
             environment=environment(
-                fleet.core.host, fleet.image, fleet.directory, fleet.scope, fleet.role, extra, isolated=fleet.isolated
+                fleet.core.host,
+                fleet.image,
+                fleet.directory,
+                scope=fleet.scope,
+                role=fleet.role,
+                extra=extra,
+                isolated=fleet.isolated,
             ),
             kind="server",
             name=f"{fleet.endpoint}/{self.name}",

@@ -64,7 +64,8 @@ def _create(call: Call, kind: type[Job], table: dict[str, Record]) -> Record:
     if name in table:
         raise ServiceError(
             "ResourceInUse",
-            f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+            "Job name must be unique within an AWS account and region, and a job with this name already exists "
+            f"({arn})",
         )
     record = call.new(f"{kind.kind}JobArn", arn)
     job = kind(call.core, call.scope, record)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +122,9 @@ class Job:
             self.core.host,
             image,
             self.directory,
-            self.scope,
-            self.role,
-            self.extra_environment(),
+            scope=self.scope,
+            role=self.role,
+            extra=self.extra_environment(),
             isolated=self.isolated(),
         )
         try:
@@ -199,9 +198,3 @@ class Job:
 
     def on_log(self, lines: list[str]) -> None:
         """Look at what the container printed."""
-
-
-def start(core: Core, job: Job, remember: Callable[[Job], None]) -> None:
-    """Run a job in its thread."""
-    remember(job)
-    core.run(f"job-{job.name}", job.run)

@@ -1,7 +1,8 @@
 """Starts a container's command so that it never outlives the embedded cloud.
 
-Run by path with `python -I -S launch.py <parent pid> <command…>`. On Linux the kernel is asked to kill this process when its
-parent dies, even by SIGKILL; the request survives exec. Elsewhere the next start of the cloud reaps what its records name.
+Run by path with `python -I -S launch.py <parent pid> <command…>`. On Linux the kernel is asked to kill this process
+when its parent dies, even by SIGKILL; the request survives exec. Elsewhere the next start of the cloud reaps what its
+records name.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Waits and bounds of the data plane. Real processes are measured on the wall, whatever the speed of the cloud's clock."""
+"""Waits and bounds of the data plane. Real processes are measured on the wall, whatever the cloud clock's speed."""
 
 from dataclasses import dataclass
 

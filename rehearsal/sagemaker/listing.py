@@ -20,7 +20,7 @@ _BOUNDS = {
 
 
 def listed(call: Call, records: Iterable[Record], *, name: str, status: str | None = None, order: str) -> Record:
-    """One page. `name` and `status` are the record's keys for NameContains and StatusEquals; `order` is the API's default."""
+    """One page. `name` and `status` are the record's keys for those filters, `order` is the API's default."""
     params = call.params
     rows = [row for row in records if _wanted(row, params, name, status)]
     keys = {"Name": name, "Status": status, "CreationTime": "CreationTime"}
@@ -33,9 +33,8 @@ def listed(call: Call, records: Iterable[Record], *, name: str, status: str | No
 
 def page(call: Call, rows: list[Record]) -> Record:
     """The rows after NextToken, at most MaxResults, each with the summary shape's members only."""
-    shape = service_model().operation_model(call.action).output_shape
-    assert shape is not None
-    member, summary = next((k, v) for k, v in shape.members.items() if v.type_name == "list")  # type: ignore[attr-defined]
+    shape: Any = service_model().operation_model(call.action).output_shape
+    member, summary = next((k, v) for k, v in shape.members.items() if v.type_name == "list")
     start = _decode(call.params.get("NextToken"))
     size = int(call.params.get("MaxResults", DEFAULT_PAGE))
     answer: Record = {member: [public(row, tuple(summary.member.members)) for row in rows[start : start + size]]}
@@ -50,7 +49,7 @@ def _wanted(row: Record, params: dict[str, Any], name: str, status: str | None) 
     if status and params.get("StatusEquals", row.get(status)) != row.get(status):
         return False
     return all(
-        (row.get(key, row["CreationTime"]) - epoch(params[bound])) * sign >= 0
+        (float(row.get(key) or row["CreationTime"]) - epoch(params[bound])) * sign >= 0
         for bound, (key, sign) in _BOUNDS.items()
         if bound in params
     )

@@ -60,8 +60,11 @@ class LiveEndpoint:
         self.routes: dict[str, Route] = {}
 
     def acquire(self, variant: str | None, excluded: set[Instance]) -> Instance | None:
-        """The healthy instance for the next request, counted as in flight: variant by weight (or the named one), then fleet by
-        share, then the least busy. Only when the chosen fleet has none healthy, another fleet of the variant."""
+        """The healthy instance for the next request, counted as in flight.
+
+        Variant by weight (or the named one), then fleet by share, then the least busy. Only when the chosen fleet has
+        none healthy, another fleet that has a share.
+        """
         with self.lock:
             route = self.routes.get(variant) if variant else _take(self.routes.values())
             if route is None:
@@ -69,7 +72,7 @@ class LiveEndpoint:
             chosen = _take(route.shares)
             if chosen is None:
                 return None
-            others = [share for share in route.shares if share is not chosen]
+            others = [share for share in route.shares if share is not chosen and share.weight > 0]
             for share in (chosen, *others):
                 ready = [one for one in share.fleet.instances if one.healthy and one not in excluded]
                 if ready:

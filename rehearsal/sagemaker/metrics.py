@@ -18,7 +18,7 @@ _Key = tuple[Scope, str, str, str, float, str]
 class Metrics:
     """Counts invocations and hands them to the host in small batches.
 
-    Every series exists twice, as the service documents: by endpoint and variant, and by endpoint, variant and endpoint config,
+    Every series exists twice, as the service documents: by endpoint and variant, and by endpoint, variant and config,
     which tells a new fleet from an old one. Error metrics are 0 on success, so their Average is a rate.
     """
 

@@ -55,7 +55,7 @@ def fetch(client: Any, bucket: str, key: str, target: Path) -> None:
 
 
 def download(client: Any, uri: str, data_type: str, target: Path, *, region: str, role: str) -> int:
-    """A channel or an input into a directory; the number of files. An empty one is a failure, as it is in the service."""
+    """A channel or an input into a directory; the number of files. None is a failure, as it is in the service."""
     target.mkdir(parents=True, exist_ok=True)
     count = 0
     try:
@@ -118,7 +118,7 @@ def _inside(directory: Path, name: str) -> Path:
 
 def _no_objects(uri: str, bucket: str, region: str, role: str) -> str:
     return (
-        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in the '
-        f'selected region ({region}), that objects exist under that S3 prefix, and that the role "{role}" has '
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
+        f'in the selected region ({region}), that objects exist under that S3 prefix, and that the role "{role}" has '
         f'"s3:ListBucket" permissions on bucket "{bucket}".'
     )

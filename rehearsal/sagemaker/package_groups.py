@@ -42,7 +42,7 @@ def delete_model_package_group(call: Call) -> Record:
     if any(package.get("ModelPackageGroupName") == name for package in call.state.packages.values()):
         raise ServiceError(
             "ConflictException",
-            f"Model Package Group {group['ModelPackageGroupArn']} cannot be deleted because it contains model packages.",
+            f"Model Package Group {group['ModelPackageGroupArn']} cannot be deleted: it contains model packages.",
         )
     del call.state.package_groups[name]
     call.state.tags.pop(group["ModelPackageGroupArn"], None)

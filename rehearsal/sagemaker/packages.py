@@ -23,8 +23,9 @@ _UPDATABLE = {
 }
 _EVENT_MEMBERS = (
     "ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "InferenceSpecification",
-    "ModelPackageStatus", "ModelPackageStatusDetails", "CertifyForMarketplace", "ModelApprovalStatus", "MetadataProperties",
-    "ModelMetrics", "ModelLifeCycle", "ApprovalDescription", "CustomerMetadataProperties", "SourceUri",
+    "ModelPackageStatus", "ModelPackageStatusDetails", "CertifyForMarketplace", "ModelApprovalStatus",
+    "MetadataProperties", "ModelMetrics", "ModelLifeCycle", "ApprovalDescription", "CustomerMetadataProperties",
+    "SourceUri",
 )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ class ManagedProcess:
 class Spawner:
     """Starts every process from one thread that lives as long as the cloud.
 
-    Linux ties the parent-death signal to the *thread* that forked, so a short-lived one would take its children with it.
+    Linux ties the parent-death signal to the *thread* that forked, so a short-lived one would take its children along.
     """
 
     def __init__(self, root: Path) -> None:

@@ -10,7 +10,7 @@ DEFAULT_TIMEOUT_SECONDS = 14_400
 
 @dataclass(frozen=True)
 class Step:
-    """Bring `instances` of the new fleet (None: all of it) into traffic, then watch for `bake_seconds` of cloud time."""
+    """Bring `instances` of the new fleet (None: all of it) into traffic, then watch for `bake_seconds` (cloud)."""
 
     size: dict[str, Any] | None
     bake_seconds: int

@@ -33,13 +33,13 @@ class _Reply(NamedTuple):
 
 
 _TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each "
-    "container in Amazon CloudWatch, resolve the issue, and try again."
+    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
+    "each container in Amazon CloudWatch, resolve the issue, and try again."
 )
 
 
 class Router:
-    """Chooses a variant, a fleet and an instance for each request; keeps connections to containers alive, one pool a loop."""
+    """Chooses a variant, a fleet and an instance for each request. Connections stay alive, one pool a loop."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -87,11 +87,11 @@ class Router:
                 continue  # no byte of an answer came: nothing was promised, another instance may serve it
             finally:
                 live.release(instance)
-            return self._answer(live, instance, sent, body, reply, began, forwarded)
+            return self._answer(live, instance, sent, body=body, reply=reply, began=began, forwarded=forwarded)
         if last is None:
             return _error(503, "ServiceUnavailable", f"No instance of endpoint {live.name} can serve the request now.")
         reply = _Reply(0, {}, b"Amazon SageMaker could not get a response from the primary container.")
-        return self._answer(live, last, sent, body, reply, began, time.perf_counter())
+        return self._answer(live, last, sent, body=body, reply=reply, began=began, forwarded=time.perf_counter())
 
     async def _ask(self, instance: Instance, sent: dict[str, str], body: bytes) -> _Reply:
         limits = self._core.limits
@@ -127,6 +127,7 @@ class Router:
         live: LiveEndpoint,
         instance: Instance,
         sent: dict[str, str],
+        *,
         body: bytes,
         reply: _Reply,
         began: float,

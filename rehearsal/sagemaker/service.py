@@ -31,7 +31,7 @@ _AT_ONCE = {"A04": "Failed", "A06": "SystemUpdating"}
 
 
 class SageMaker:
-    """Control plane (`handle`) and data plane (`invoke`) over one directory; `close` ends every process and removes the files."""
+    """Control plane (`handle`) and data plane (`invoke`) over one directory; `close` ends all and removes the files."""
 
     ACTIONS = frozenset(TABLE)
 
@@ -59,7 +59,7 @@ class SageMaker:
         return await self._router.invoke(endpoint, headers, body, scope)
 
     def fault(self, row: str, *, times: int | None = 1, **where: Any) -> None:
-        """Arm a row of the fault catalogue. A04 and A06 take hold of the endpoints at once, the rest when their moment comes."""
+        """Arm a row of the fault catalogue. A04 and A06 take hold of endpoints at once, the rest in their moment."""
         self._core.faults.arm(row, times, where)
         if status := _AT_ONCE.get(row):
             self._core.faults.take(row, **where)

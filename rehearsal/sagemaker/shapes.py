@@ -1,7 +1,7 @@
 """Requests checked against botocore's model of the service, refused in the service's words.
 
-The official model carries what the service enforces (required members, lengths, ranges, patterns, enums); botocore's own
-ParamValidator checks only a part of it, and only in the client.
+The official model carries what the service enforces (required members, lengths, ranges, patterns, enums); botocore's
+own ParamValidator checks only a part of it, and only in the client.
 """
 
 import re

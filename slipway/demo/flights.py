@@ -37,9 +37,7 @@ def weather_by_hour(lines: Iterable[str]) -> dict[tuple[str, str], str]:
     place = {name: i for i, name in enumerate(next(rows))}
     origin, hour = place["origin"], place["time_hour"]
     wanted = [place[name] for name in WEATHER_COLUMNS]
-    return {
-        (row[origin], row[hour]): ",".join("" if row[i] == "NA" else row[i] for i in wanted) for row in rows
-    }
+    return {(row[origin], row[hour]): ",".join("" if row[i] == "NA" else row[i] for i in wanted) for row in rows}
 
 
 def months(flight_lines: Iterable[str], weather: dict[tuple[str, str], str]) -> tuple[dict[int, list[str]], int]:

@@ -37,7 +37,9 @@ class Traffic:
         """Raise if the client died before it was told to stop."""
         code = self._process.poll()
         if code:
-            last = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no message"]
+            last = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [
+                "no message"
+            ]
             raise DemoError(
                 CLIENT_DIED,
                 f"The demo's client ended by itself with {code}: {last[0][:300]}",
@@ -100,7 +102,9 @@ def by_second(replies: Iterable[Reply]) -> list[Second]:
     for reply in replies:
         seconds.setdefault(int(reply.at), []).append(reply)
     return [
-        Second(at, len(sent), sum(not r.ok for r in sent), sorted(r.latency_ms for r in sent)[int(0.99 * (len(sent) - 1))])
+        Second(
+            at, len(sent), sum(not r.ok for r in sent), sorted(r.latency_ms for r in sent)[int(0.99 * (len(sent) - 1))]
+        )
         for at, sent in sorted(seconds.items())
     ]
 

@@ -122,7 +122,7 @@ def check(version: Version, verdict: Verdict, live: Mapping[str, Any] | None) ->
         raise Failure("SLW507", f"{name} is live already.", where=version.arn, fix=fix)
     if version.number < current:
         raise Failure(
-            "SLW505", f"{name} is older than v{current}, which is live, and releases only go forward.", where=version.arn,
+            "SLW505", f"{name} is older than v{current}, which is live; releases only go forward.", where=version.arn,
             fix=f"to go back, register v{version.number}'s artefact as a new version and approve that",
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Names of what is deployed, from the outputs of the CloudFormation stacks: nothing but the stack names is agreed on."""
+"""Names of what is deployed, from the outputs of the CloudFormation stacks: only the stack names are agreed on."""
 
 import difflib
 from collections.abc import Iterable

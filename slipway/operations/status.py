@@ -1,4 +1,4 @@
-"""What is live, what waits, what ran last and what alarms: each read by itself, so one that fails hides nothing else."""
+"""What is live, what waits, what ran last, what alarms: each read by itself, so one that fails hides nothing else."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -40,7 +40,7 @@ class Where:
         return (
             f"the embedded cloud ({self.account}, {self.region})"
             if self.embedded
-            else f"AWS {self.account} {self.region}"
+            else f"AWS ({self.account}, {self.region})"
         )
 
     def client(self, service: str, /) -> Any:
@@ -64,9 +64,13 @@ class _Session:
 
 
 def find(root: Path, environment: Environment, *, aws: bool = False) -> Where:
-    """The place of an environment. `aws` passes over an embedded cloud that runs. Raises Failure, with the fix."""
+    """The place of an environment; `aws` passes over an embedded cloud that runs. Raises Failure."""
     if not aws and (cloud := running_cloud(root)) is not None:
-        return Where(cloud, environment.account, environment.region, True, _cloud_time(cloud))
+        if (cloud.account, cloud.region) != (environment.account, environment.region):
+            what = f"The embedded cloud is {cloud.account} {cloud.region}; environment {environment.name} is elsewhere."
+            fix = "restart it for the first environment (slipway cloud reset, then up), or use --aws"
+            raise Failure("SLW302", what, where=f"environment {environment.name}", fix=fix)
+        return Where(cloud, cloud.account, cloud.region, True, _cloud_time(cloud))
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -77,7 +81,7 @@ def find(root: Path, environment: Environment, *, aws: bool = False) -> Where:
     if account != environment.account:
         raise Failure(
             "SLW302",
-            f"The credentials are of account {account}, and environment {environment.name} is in {environment.account}.",
+            f"The credentials are of account {account}; environment {environment.name} is in {environment.account}.",
             where=f"environment {environment.name}",
             fix=f"set AWS_PROFILE to a profile of account {environment.account}",
         )
@@ -85,17 +89,26 @@ def find(root: Path, environment: Environment, *, aws: bool = False) -> Where:
 
 
 def running_cloud(root: Path) -> Any:
-    """The embedded cloud that runs for this checkout, or None."""
+    """The embedded cloud that runs for this checkout, or None.
+
+    Raises Failure for one that runs and does not answer: what was meant for it must not reach AWS instead.
+    """
     if not (root / STATE).is_dir():
         return None
     try:
+        from rehearsal import statefile
         from rehearsal.cloud import Cloud, CloudNotRunningError
     except ModuleNotFoundError:
         return None
     try:
         return Cloud.attach(root / STATE)
-    except CloudNotRunningError:
-        return None
+    except CloudNotRunningError as error:
+        if not statefile.is_held(root / STATE):
+            return None
+        state = statefile.read(root / STATE)
+        fix = f"end process {state.pid}, then: slipway cloud up" if state else "wait until it has started"
+        what = "The embedded cloud of this checkout runs and does not answer."
+        raise Failure("SLW402", what, where=str(STATE), fix=fix) from error
 
 
 def _cloud_time(cloud: Any) -> Callable[[], datetime]:

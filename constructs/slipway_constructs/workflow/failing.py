@@ -20,8 +20,8 @@ $parts := $split($text, " Next step: ");
 def remember(state: str, next_step: str) -> dict[str, Any]:
     """The Assign of a Catch: `failure` {state, error, cause, next_step}.
 
-    The cause of a job or a function is JSON with the useful sentence somewhere in it; other causes are text already. A failure that says
-    its own next step, as ours do, overrides the one given here.
+    The cause of a job or a function is JSON with the useful sentence somewhere in it; other causes are text already. A
+    failure that says its own next step, as ours do, overrides the one given here.
     """
     return {
         VARIABLE: expression(

@@ -1,6 +1,6 @@
-"""SageMaker jobs as states that wait for them. The library has no task for processing, and its training task writes https S3 URLs."""
+"""SageMaker jobs as states that wait for them. The library has no task for processing, and its training task writes
+https S3 URLs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,17 +10,17 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from slipway_constructs.job_roles import LOCAL_DISKS
 from slipway_constructs.workflow.patience import retry_job
 
 INPUT, OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
 STARTING_SECONDS = 1800
 """Beyond a job's own time limit: finding an instance, pulling the image, uploading."""
-LOCAL_DISKS = re.compile(r"^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6|g6e|p5|p5e|trn1|trn1n|trn2)\.")
-"""Instances with disks of their own, encrypted in hardware; SageMaker refuses a volume key for them."""
 
 
 def source(name: str, uri: str, folder: str, *, manifest: bool = False) -> dict[str, Any]:
-    """A ProcessingInput: what lies under an S3 prefix, or what a manifest lists, copied to a folder before the job starts."""
+    """A ProcessingInput: what lies under an S3 prefix, or what a manifest lists, copied to a folder before the job
+    starts."""
     return {
         "InputName": name,
         "S3Input": {
@@ -84,7 +84,8 @@ class ProcessingJob(sfn.CustomState):
 
 
 class TrainingJob(sfn.CustomState):
-    """createTrainingJob, waited for. `request`: the API's request without its stopping condition's place in this state's own limit."""
+    """createTrainingJob, waited for. `request`: the API's request without its stopping condition's place in this
+    state's own limit."""
 
     def __init__(
         self,
@@ -99,7 +100,9 @@ class TrainingJob(sfn.CustomState):
         retry_job(self)
 
 
-def _state(action: str, request: Mapping[str, Any], longest: Duration, assign: Mapping[str, Any] | None) -> dict[str, Any]:
+def _state(
+    action: str, request: Mapping[str, Any], longest: Duration, assign: Mapping[str, Any] | None
+) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:{action}.sync",
@@ -120,7 +123,8 @@ def grant_training(machine: iam.IRole, roles: Sequence[iam.IRole]) -> None:
 
 
 def _grant(machine: iam.IRole, noun: str, job: str, rule: str, roles: Sequence[iam.IRole]) -> None:
-    """What Step Functions documents for `.sync`: the job, its tag, and the managed rule by which it hears of the job's end."""
+    """What Step Functions documents for `.sync`: the job, its tag, and the managed rule by which it hears of the job's
+    end."""
     account = f"{Aws.REGION}:{Aws.ACCOUNT_ID}"
     for actions, resources in (
         (

@@ -1,5 +1,5 @@
-"""Which failures of a task are worth another try. Waits are spread at random, so that machines which failed together do not return
-together."""
+"""Which failures of a task are worth another try. Waits are spread at random, so that machines which failed together do
+not return together."""
 
 from typing import Protocol
 
@@ -37,14 +37,16 @@ def retry_function(task: Retried) -> None:
 
 
 def retry_call(task: Retried, *, final: list[str] | None = None) -> None:
-    """A read, or a write that may be repeated: any failure of the call but the `final` ones, which are answers and not accidents."""
+    """A read, or a write that may be repeated: any failure of the call but the `final` ones, which are answers and not
+    accidents."""
     if final:
         task.add_retry(errors=final, max_attempts=0)
     _retry(task, ["States.TaskFailed"], seconds=1, attempts=4, most_seconds=20)
 
 
 def retry_job(task: Retried) -> None:
-    """A job that could not be started: no instance free under the account's limit, or the API throttled. A failed job is not repeated."""
+    """A job that could not be started: no instance free under the account's limit, or the API throttled. A failed job
+    is not repeated."""
     _retry(task, ["SageMaker.ResourceLimitExceededException"], seconds=60, attempts=5, most_seconds=600)
     _retry(task, ["SageMaker.AmazonSageMakerException"], seconds=2, attempts=4, most_seconds=30)
 

@@ -30,7 +30,15 @@ class Telling:
         self._model = model
 
     def tell(
-        self, name: str, *, outcome: str, version: str, cause: str, next_step: str, then: sfn.IChainable, untold: sfn.IChainable
+        self,
+        name: str,
+        *,
+        outcome: str,
+        version: str,
+        cause: str,
+        next_step: str,
+        then: sfn.IChainable,
+        untold: sfn.IChainable,
     ) -> sfn.IChainable:
         """`Tell: <name>`, then `then`; `untold` if the message could not be sent.
 
@@ -53,7 +61,8 @@ class Telling:
         retry_call(publish)
         publish.add_catch(untold, errors=["States.ALL"])
         note = self._note(name)
-        # People were told. That it could not be noted must not turn a good end into a bad one; at worst they hear of it twice.
+        # People were told. That it could not be noted must not turn a good end into a bad one; at worst they hear of it
+        # twice.
         note.add_catch(then, errors=["States.ALL"])
         return publish.next(note).next(then)
 

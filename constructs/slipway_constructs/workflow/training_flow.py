@@ -24,7 +24,8 @@ AGAIN = "Mend what the cause names, then start the training again."
 class TrainingFlow:
     """Expects an input of {trigger, reason, hyperparameters?, window?}.
 
-    Leaves {outcome, model_package_arn, version, metrics, gate_rows, data_version, rows, triggered_by}, or fails as `TrainingFailed`.
+    Leaves {outcome, model_package_arn, version, metrics, gate_rows, data_version, rows, triggered_by}, or fails as
+    `TrainingFailed`.
     """
 
     def __init__(
@@ -50,14 +51,20 @@ class TrainingFlow:
         return in_sequence(
             [
                 self._caught(self._stages.check_data(), "Mend the data, then start the training again."),
-                self._caught(self._find_image("training", "tabular", self._images.tabular), "Deploy the Registry stack."),
-                self._caught(self._find_image("monitor", "monitor", self._images.monitor), "Deploy the Registry stack."),
+                self._caught(
+                    self._find_image("training", "tabular", self._images.tabular), "Deploy the Registry stack."
+                ),
+                self._caught(
+                    self._find_image("monitor", "monitor", self._images.monitor), "Deploy the Registry stack."
+                ),
                 self._caught(self._registration.find_champion(), AGAIN),
                 self._with_champion(),
                 self._caught(self._jobs.prepare(), "Read the job's message and log, mend the data, train again."),
                 self._train_and_describe(),
                 self._only_if_completed(),
-                self._caught(self._stages.inspect_artefact(), "Do not use this archive; look at the training job's log."),
+                self._caught(
+                    self._stages.inspect_artefact(), "Do not use this archive; look at the training job's log."
+                ),
                 self._caught(self._jobs.evaluate(), "Read the job's message and log, then train again."),
                 self._caught(self._stages.judge(), "Look at the evaluation in the run's folder."),
                 self._only_if_passed(),
@@ -177,7 +184,8 @@ class TrainingFlow:
         )
 
     def _untold(self) -> sfn.Fail:
-        """The end is good or plain, and nobody knows: fail, so that the rule on bad ends tells it through another channel (D11)."""
+        """The end is good or plain, and nobody knows: fail, so that the rule on bad ends tells it through another
+        channel (D11)."""
         existing = self._scope.node.try_find_child("Nobody was told")
         if isinstance(existing, sfn.Fail):
             return existing
@@ -200,6 +208,8 @@ class TrainingFlow:
                 "gate_rows": expression("$gate.rows"),
                 "data_version": expression("$data.data_version"),
                 "rows": expression("$gate.data_rows"),
-                "triggered_by": expression("$asked"),
+                "triggered_by": expression("$asked.trigger"),
+                "reason": expression("$asked.reason"),
+                "window": expression("$asked.window"),
             },
         )

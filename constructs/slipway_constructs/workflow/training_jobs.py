@@ -14,7 +14,15 @@ from slipway_constructs.workflow.jobs import INPUT, OUTPUT, ProcessingJob, Train
 from slipway_constructs.workflow.training_places import Places
 
 DATA_JOB_RUNTIME = Duration.hours(2)
-METRICS = ("train_logloss", "train_auc", "train_rmse", "train_mae", "validation_logloss", "validation_auc", "validation_rmse")
+METRICS = (
+    "train_logloss",
+    "train_auc",
+    "train_rmse",
+    "train_mae",
+    "validation_logloss",
+    "validation_auc",
+    "validation_rmse",
+)
 """What the container may print, as `name=0.123;`."""
 
 _HYPERPARAMETERS = """(
@@ -26,7 +34,8 @@ _CHAMPION = '$champion.exists ? [{"InputName": "champion", "S3Input": %s}] : []'
 
 
 class TrainingJobs:
-    """Builds the states. They read `$run`, `$root`, `$data`, `$images` and, to evaluate, `$model`, `$artefact` and `$champion`."""
+    """Builds the states. They read `$run`, `$root`, `$data`, `$images` and, to evaluate, `$model`, `$artefact` and
+    `$champion`."""
 
     def __init__(
         self, scope: Construct, *, model: Model, key: kms.IKey, data_role: iam.IRole, trainer_role: iam.IRole
@@ -61,7 +70,9 @@ class TrainingJobs:
             "Describe the training data",
             step="baseline",
             image="monitor",
-            inputs=[source("baseline_dataset_input", Places.at("prepared/baseline/"), f"{INPUT}/baseline_dataset_input")],
+            inputs=[
+                source("baseline_dataset_input", Places.at("prepared/baseline/"), f"{INPUT}/baseline_dataset_input")
+            ],
             outputs=[result("monitoring_output", Places.at("baseline"), OUTPUT)],
             environment={
                 "dataset_format": json.dumps({"csv": {"header": True}}),
@@ -78,7 +89,9 @@ class TrainingJobs:
 
     def evaluate(self) -> ProcessingJob:
         """Leaves `evaluation/` in the run: challenger and champion on the same holdout, in the same job."""
-        champion = json.dumps(source("champion", "?", f"{INPUT}/champion")["S3Input"]).replace('"?"', "$champion.model_uri")
+        champion = json.dumps(source("champion", "?", f"{INPUT}/champion")["S3Input"]).replace(
+            '"?"', "$champion.model_uri"
+        )
         fixed = [
             source("holdout", "$root & 'prepared/holdout/'", f"{INPUT}/holdout"),
             source("config", "$root & 'config/'", f"{INPUT}/config"),
@@ -113,7 +126,9 @@ class TrainingJobs:
             image=expression(f"$images.{image}"),
             arguments=[arguments[step]],
             role=self._data_role,
-            instance_type=self._model.monitors.instance_type if image == "monitor" else self._model.training.instance_type,
+            instance_type=self._model.monitors.instance_type
+            if image == "monitor"
+            else self._model.training.instance_type,
             volume_gb=self._model.training.volume_gb,
             key=self._key,
             max_runtime=DATA_JOB_RUNTIME,

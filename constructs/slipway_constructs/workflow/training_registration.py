@@ -44,7 +44,8 @@ class Registration:
 
         `searched_all` is false when there are more versions than were looked at and none of these would do.
         """
-        fit = '$filter($states.result.ModelPackageSummaryList, function($p) { $p.ModelLifeCycle.StageStatus != "Rejected" })'
+        listed = "$states.result.ModelPackageSummaryList"
+        fit = f'$filter({listed}, function($p) {{ $p.ModelLifeCycle.StageStatus != "Rejected" }})'
         return self._call(
             "Find the champion",
             action="listModelPackages",
@@ -86,7 +87,7 @@ class Registration:
             parameters=self._package(),
             assign={
                 "version": expression(
-                    '{"arn": $states.result.ModelPackageArn, "number": $number($split($states.result.ModelPackageArn, "/")[-1])}'
+                    '($arn := $states.result.ModelPackageArn; {"arn": $arn, "number": $number($split($arn, "/")[-1])})'
                 )
             },
         )

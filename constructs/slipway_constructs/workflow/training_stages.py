@@ -18,7 +18,9 @@ from slipway_constructs.workflow.training_places import RUN, Places
 REASON = "A stage reads and writes below this model's own prefixes; which objects is known only when it runs."
 
 
-def call(scope: Construct, name: str, function: StageFunction, payload: dict[str, Any], **more: Any) -> tasks.LambdaInvoke:
+def call(
+    scope: Construct, name: str, function: StageFunction, payload: dict[str, Any], **more: Any
+) -> tasks.LambdaInvoke:
     """A task that calls a stage; its limit is the function's own, and something for the way."""
     assert function.timeout is not None
     task = tasks.LambdaInvoke.jsonata(
@@ -46,7 +48,7 @@ class TrainingStages:
     def check_data(self) -> tasks.LambdaInvoke:
         """Expects nothing. Leaves `$data`, and `$run`, `$root` and `$asked` for all that follows."""
         model = self._model
-        function = self._function("CheckData", "validate_data", Duration.minutes(5))
+        function = self._function("DataCheck", "validate_data", Duration.minutes(5))
         access = Access(function.role)  # type: ignore[arg-type]  # StageFunction makes it an iam.Role
         access.list(self._foundation.data, f"{model.data.prefix}*")
         access.read(self._foundation.data, f"{model.data.prefix}*")
@@ -65,7 +67,9 @@ class TrainingStages:
                 "schema": {
                     "problem": model.problem.type.value,
                     "target": model.problem.target,
-                    "columns": [{"name": c.name, "type": c.type.value, "required": c.required} for c in model.data.columns],
+                    "columns": [
+                        {"name": c.name, "type": c.type.value, "required": c.required} for c in model.data.columns
+                    ],
                 },
                 "prepare": {"holdout": model.data.holdout, "minimum_rows": model.data.minimum_rows},
             },
@@ -83,8 +87,9 @@ class TrainingStages:
 
     def inspect_artefact(self) -> tasks.LambdaInvoke:
         """Expects `$model`, the archive's URI. Leaves `$artefact` {sha256, bytes, members}."""
-        # Python unpacks about 100 MiB a second on the share of a CPU that this much memory buys; 2 GiB is the largest archive taken.
-        function = self._function("InspectArtefact", "inspect_artefact", Duration.minutes(5), memory_mib=1024)
+        # Python unpacks about 100 MiB a second on the share of a CPU that this much memory buys; 2 GiB is the largest
+        # archive taken.
+        function = self._function("ArtefactInspection", "inspect_artefact", Duration.minutes(5), memory_mib=1024)
         Access(function.role).read(self._foundation.artefacts, f"{self._places.prefix}*/model/*")  # type: ignore[arg-type]
         accept_wildcards(function.role, REASON)  # type: ignore[arg-type]
         return call(
@@ -97,7 +102,7 @@ class TrainingStages:
 
     def judge(self) -> tasks.LambdaInvoke:
         """Expects the run's `evaluation/` and `$artefact`. Leaves `$gate` {passed, rows, metrics, data_rows, refusal}."""
-        function = self._function("Judge", "evaluate_gate", Duration.seconds(30))
+        function = self._function("GateKeeper", "evaluate_gate", Duration.seconds(30))
         access = Access(function.role)  # type: ignore[arg-type]
         runs = f"{self._places.prefix}*"
         access.read(self._foundation.artefacts, f"{runs}/evaluation/*", f"{runs}/prepared/report/*")

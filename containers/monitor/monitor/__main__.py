@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 
 # Before numpy is imported: no linear algebra here, and its thread pool costs start-up time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,9 +27,11 @@ def main(arguments: list[str]) -> int:
     except Fault as fault:
         return _tell(str(fault))
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        return _tell(f"Error: no space left for {error.filename}: give the job a larger volume")
+        what = f"no space left for {error.filename}: give the job a larger volume"
+        return _tell(f"Error: {what if error.errno == errno.ENOSPC else error}")
+    except Exception as error:  # a fault of ours: the log gets the whole story, the job still says why it failed
+        traceback.print_exc()
+        return _tell(f"InternalError: {type(error).__name__}: {error}")
     return 0
 
 

@@ -30,7 +30,7 @@ def number(text: str) -> float | None:
 
 
 def _quick(texts: list[str]) -> Values | None:
-    """All values if all are plain numbers, by float() alone; it takes more than we do, hence the check of characters."""
+    """All values if all are plain numbers, by float() alone, which takes more than we do: hence the characters first."""
     if not set("".join(texts)) <= PLAIN:
         return None
     try:
@@ -73,7 +73,7 @@ class Profile:
             return UNKNOWN
         if len(self.values) < len(self.present):
             return STRING
-        return INTEGRAL if all(map(WHOLE.fullmatch, self.counts)) else FRACTIONAL
+        return INTEGRAL if all(map(WHOLE.fullmatch, set(self.present))) else FRACTIONAL
 
     def share_of(self, kind: str) -> float:
         """Share of the present values that are of `kind`. A text may be anything; 3.0 counts as the whole number it is,

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 
 # Before numpy is imported: no linear algebra here, and an idle thread pool costs memory in every server.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -32,9 +33,11 @@ def main(arguments: list[str]) -> int:
     except MemoryError:
         return _tell(command, "ResourceFault: out of memory: take a larger instance type", 1)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        return _tell(command, f"ResourceFault: no space left for {error.filename}: give the job a larger volume", 1)
+        what = f"no space left for {error.filename}: give the job a larger volume"
+        return _tell(command, f"ResourceFault: {what if error.errno == errno.ENOSPC else error}", 1)
+    except Exception as error:  # a fault of ours: the log gets the whole story, the job still says why it failed
+        traceback.print_exc()
+        return _tell(command, f"InternalError: {type(error).__name__}: {error}", 1)
     return 0
 
 

@@ -189,7 +189,7 @@ class _Reader:
     def _octal(self, data: bytes) -> int:
         text = data.strip(b"\0 ") or b"0"
         if any(c not in b"01234567" for c in text):
-            raise self._fault("has a broken header")
+            raise self._fault("is not a tar archive, or a header is damaged")
         return int(text, 8)
 
     def _decimal(self, text: str) -> int:

@@ -38,13 +38,13 @@ def main() -> None:
     truth = _truth(holdout, declared)
     predicted, texts = _predict(challenger, holdout)
     metrics = judge(truth, predicted, declared.is_classification)
-    out = paths.processing_output("evaluation")
     document = {
         "version": 1,
         "rows": len(truth),
         "challenger": _document(metrics, digest),
         "champion": _champion(declared, holdout, truth),
     }
+    out = paths.processing_output("evaluation")
     write_json(out / "evaluation.json", document)
     write_json(out / "statistics.json", statistics(truth, predicted, declared.is_classification))
     write_bytes(out / "golden.jsonl", "".join(_golden(texts, predicted)).encode())

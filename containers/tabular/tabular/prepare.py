@@ -53,7 +53,9 @@ def main() -> None:
         except DataFault as fault:
             found.faults.append(fault.args[0])
         found.files.append({"name": label(path), "rows": found.rows - before})
-    found.faults += profile.faults() + _whole(found, schema, settings["minimum_rows"])
+    # Of a file that could not be read nothing more is said: its rows are missing from every count.
+    whole = [] if found.faults else _whole(found, schema, settings["minimum_rows"])
+    found.faults += profile.faults() + whole
     write_json(paths.processing_output("report") / "data_report.json", _report(found, profile, schema))
     if found.faults:
         told = "; ".join(found.faults[:FAULTS_TOLD])

@@ -78,12 +78,11 @@ class Run:
             self._sets.append((xgboost.QuantileDMatrix(*sets["validation"], ref=first, **options), "validation"))
         found = kept.newest()
         self._done, raw, self._best = found or (0, None, {})
-        self._booster = xgboost.Booster(self._parameters(), [d for d, _ in self._sets])
+        start = None if raw is None else bytearray(raw)
+        self._booster = xgboost.Booster(self._parameters(), [d for d, _ in self._sets], model_file=start)
         if raw is None:
             kept.clear()
         else:
-            self._booster.load_model(bytearray(raw))
-            self._booster.set_param(self._parameters())
             say(f"resumed after round {self._done}")
 
     def _parameters(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the stages of a monitor run say to each other, and the failures its machine tells apart.
 
-A run's report lies in the report bucket under `<model>/monitor/data-quality/<yyyy/mm/dd/hh>/`, the hour being the window's first.
+A run's report lies in the report bucket under `<model>/monitor/data-quality/<yyyy/mm/dd/hh>/`, the hour being the
+window's first.
 """
 
 from slipway_lambda.contracts.errors import SlipwayError

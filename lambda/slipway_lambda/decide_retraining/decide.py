@@ -1,4 +1,5 @@
-"""Whether a window's findings start a training, are told to a person, or are nothing. Pure: the time comes with the question."""
+"""Whether a window's findings start a training, are told to a person, or are nothing. Pure: the time comes with the
+question."""
 
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def decide(report: Report, brakes: Brakes) -> Decision:
         return Decision(
             TELL,
             f"Only {report.records} records were captured in the window: too few for a verdict.",
-            "See whether clients still call the endpoint and whether capture works; then lower minimum_records if so few are usual.",
+            "See whether clients still call the endpoint and capture works; lower minimum_records if so few are usual.",
         )
     if report.unparsable > UNPARSABLE_SHARE * (report.records + report.unparsable):
         return Decision(
@@ -75,7 +76,7 @@ def _under_brakes(drift: str, brakes: Brakes) -> Decision:
         if left > 0:
             return Decision(
                 TELL,
-                f"{drift} The last retraining started less than {brakes.cooldown_seconds // 3600} hours ago.",
+                f"{drift} The cool-down of {brakes.cooldown_seconds // 3600} hours after the last retraining is not over.",
                 f"In {left / 3600:.1f} hours drift may start the next; start one by hand if it cannot wait.",
             )
     return Decision(RETRAIN, drift)

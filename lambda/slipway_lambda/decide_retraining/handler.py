@@ -24,10 +24,11 @@ def handler(
     retrainings: Retrainings | None = None,
     executions: Executions | None = None,
 ) -> dict[str, Any]:
-    """Event: report_uri (a prefix), endpoint, schedule, model, on_drift, cooldown_seconds, now (epoch seconds), train_machine (ARN;
-    empty where this environment trains nothing).
+    """Event: report_uri (a prefix), endpoint, schedule, model, on_drift, cooldown_seconds, now (epoch seconds),
+    train_machine (ARN; empty where this environment trains nothing).
 
-    Result: decision, reason, next_step, records, violations (at most 20), violation_count, features and counts (metrics).
+    Result: decision, reason, next_step, records, violations (at most 20), violation_count, features and counts
+    (metrics).
     """
     store = objects or S3Objects()
     uri, machine = take(event, "report_uri", str), take(event, "train_machine", str)

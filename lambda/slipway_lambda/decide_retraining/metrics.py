@@ -1,4 +1,5 @@
-"""What a window publishes, as PutMetricData takes it. Without timestamps: a window may be older than the two weeks CloudWatch takes."""
+"""What a window publishes, as PutMetricData takes it. Without timestamps: a window may be older than the two weeks
+CloudWatch takes."""
 
 from typing import Any
 

@@ -43,7 +43,7 @@ class Report:
 
 
 def read_report(report: Any, violations: Any) -> Report:
-    """Both files of a run as one. Raises ReportFaultError where they are not what a finished run writes, or disagree."""
+    """Both files of a run as one. Raises ReportFaultError where they are no finished run's, or disagree."""
     if not isinstance(report, Mapping):
         raise ReportFaultError("report.json is not a JSON object.", FIX)
     verdict = report.get("verdict")

@@ -15,7 +15,8 @@ LIMIT_BYTES = 1024 * 1024
 def handler(event: Mapping[str, Any], _context: object, objects: Objects | None = None) -> dict[str, Any]:
     """Event: evaluation_uri, data_report_uri, gate_uri (to write), artefact_sha256, champion_expected, gates.
 
-    Result: passed, rows (the gates' table), metrics (the challenger's), data_rows, refusal (a sentence, empty when passed).
+    Result: passed, rows (the gates' table), metrics (the challenger's), data_rows, refusal (a sentence, empty when
+    passed).
     """
     store = objects or S3Objects()
     evaluation = _read(store, take(event, "evaluation_uri", str))

@@ -11,10 +11,11 @@ from slipway_lambda.ports.objects import Objects, S3Objects
 
 
 def handler(event: Mapping[str, Any], _context: object, objects: Objects | None = None) -> dict[str, Any]:
-    """Event: capture_bucket, capture_prefix (of all endpoints), endpoint, variant, report_bucket, model, and either scheduled_time
-    with schedule (hourly | daily), or window_start and window_end.
+    """Event: capture_bucket, capture_prefix (of all endpoints), endpoint, variant, report_bucket, model, schedule
+    (hourly | daily), and asked: {scheduled_time} or {window_start, window_end}.
 
-    Result: records_found, objects, bytes, window_start, window_end, window_id (sorts by time), report_uri, manifest_uri.
+    Result: records_found, objects, bytes, window_start, window_end, window_id (sorts by time), report_uri,
+    manifest_uri.
     """
     store = objects or S3Objects()
     window = _window(event)
@@ -29,7 +30,8 @@ def handler(event: Mapping[str, Any], _context: object, objects: Objects | None 
     first_hour = window.start.strftime("%Y/%m/%d/%H")
     report_bucket = take(event, "report_bucket", str)
     report = f"{report_prefix(take(event, 'model', str))}{first_hour}/"
-    # A SageMaker ManifestFile. Keys keep endpoint, variant and hour below the prefix, the layout Model Monitor's containers are given.
+    # A SageMaker ManifestFile. Keys keep endpoint, variant and hour below the prefix, the layout Model Monitor's
+    # containers are given.
     manifest = [{"prefix": f"s3://{bucket}/{prefix}"}, *(item.key.removeprefix(prefix) for item in found)]
     store.write(report_bucket, f"{report}input/manifest.json", json.dumps(manifest, separators=(",", ":")).encode())
     return {
@@ -45,6 +47,7 @@ def handler(event: Mapping[str, Any], _context: object, objects: Objects | None 
 
 
 def _window(event: Mapping[str, Any]) -> Window:
-    if WINDOW_START in event or WINDOW_END in event:
-        return asked_window(take(event, WINDOW_START, str), take(event, WINDOW_END, str))
-    return scheduled_window(take(event, SCHEDULED_TIME, str), take(event, "schedule", str))
+    asked = take(event, "asked", dict)
+    if WINDOW_START in asked or WINDOW_END in asked:
+        return asked_window(take(asked, WINDOW_START, str), take(asked, WINDOW_END, str))
+    return scheduled_window(take(asked, SCHEDULED_TIME, str), take(event, "schedule", str))

@@ -1,4 +1,5 @@
-"""Whether a model archive is what it says and safe to unpack. Pure: a stream in, findings out; nothing is written anywhere."""
+"""Whether a model archive is what it says and safe to unpack. Pure: a stream in, findings out; nothing is written
+anywhere."""
 
 from dataclasses import dataclass
 from typing import BinaryIO

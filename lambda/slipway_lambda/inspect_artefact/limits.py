@@ -12,7 +12,8 @@ MEMBERS = 1000
 PATH_CHARACTERS = 255
 PAX_BYTES = 64 * 1024
 SUFFIXES = (".ubj", ".json")
-"""XGBoost's own formats and our schema. Nothing that runs code when it is read: no pickle, no joblib, no numpy objects."""
+"""XGBoost's own formats and our schema. Nothing that runs code when it is read: no pickle, no joblib, no numpy objects.
+"""
 MODEL_SUFFIX = ".ubj"
 FIRST_BYTES = (b"{", b"[")
 """Both formats begin so, and no pickle or zip does: a renamed file is found out."""

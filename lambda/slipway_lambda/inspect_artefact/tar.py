@@ -1,4 +1,4 @@
-"""Reading tar headers, strictly: the standard library's reader is made to be lenient, and lenient is how links get in."""
+"""Reading tar headers, strictly: the standard library's reader is lenient, and lenient is how links get in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,7 +85,8 @@ def _long_path(archive: Unzipped, kind: bytes, size: int) -> str:
 
 
 def _pax_path(body: bytes) -> str:
-    """The path in records such as `18 path=model.ubj\\n`. Times and owners mean nothing here; what moves content is refused."""
+    """The path in records such as `18 path=model.ubj\\n`. Times and owners mean nothing here; what moves content is
+    refused."""
     path = ""
     while body:
         digits, space, _ = body.partition(b" ")

@@ -22,7 +22,8 @@ class Wanted:
 
 
 def data_objects(listed: Sequence[Listed], where: str) -> list[Listed]:
-    """The CSV objects of a listing, in the order of keys; markers that tools leave (`_SUCCESS`, `folder/`) are passed over."""
+    """The CSV objects of a listing, in the order of keys; markers that tools leave (`_SUCCESS`, `folder/`) are passed
+    over."""
     kept = [o for o in listed if not o.key.endswith("/") and o.key.rsplit("/", 1)[-1][:1] not in {"_", "."}]
     if not kept:
         raise DataFaultError(

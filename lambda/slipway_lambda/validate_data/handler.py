@@ -15,7 +15,8 @@ AT_ONCE = 8
 
 
 def handler(event: Mapping[str, Any], _context: object, objects: Objects | None = None) -> dict[str, Any]:
-    """Event: run_bucket, run_prefix, data_bucket, data_prefix, schema {problem, target, columns[]}, prepare {holdout, minimum_rows}.
+    """Event: run_bucket, run_prefix, data_bucket, data_prefix, schema {problem, target, columns[]}, prepare {holdout,
+    minimum_rows}.
 
     Result: manifest_uri, config_uri, data_version, objects, bytes, rows_about.
     """

@@ -21,7 +21,8 @@ class Ends:
 
 @dataclass(frozen=True)
 class Sample:
-    """Header and sampled rows of one object, and how many rows it holds: counted if `exact`, estimated from the sample if not."""
+    """Header and sampled rows of one object, and how many rows it holds: counted if `exact`, estimated from the sample
+    if not."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -1,0 +1,44 @@
+"""What the release machine is told of the declaration."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+
+from slipway.config import names
+from slipway.config.model import Model
+from slipway_constructs.foundation import Foundation
+from slipway_constructs.job_roles import LOCAL_DISKS
+from slipway_lambda.contracts.release import ReleaseSpec
+
+
+def release_spec(
+    model: Model, *, endpoint: str, foundation: Foundation, role: iam.IRole, alarms: Sequence[cloudwatch.IAlarm]
+) -> ReleaseSpec:
+    """The declaration, joined with what the stack made for it."""
+    declared, rollout = model.endpoint, model.rollout
+    return ReleaseSpec(
+        model=model.name,
+        environment=foundation.environment.name,
+        endpoint=endpoint,
+        variant=names.VARIANT,
+        instance_type=declared.instance_type,
+        instance_count=declared.instance_count,
+        startup_timeout_seconds=declared.startup_timeout_seconds,
+        capture_percent=declared.capture.sampling_percent,
+        # SageMaker adds <endpoint>/<variant>/yyyy/mm/dd/hh/ itself.
+        capture_uri=f"s3://{foundation.capture.bucket_name}/{model.name}/capture",
+        capture_key_arn=foundation.keys.data.key_arn,
+        volume_key_arn="" if LOCAL_DISKS.match(declared.instance_type) else foundation.keys.models.key_arn,
+        hosting_role_arn=role.role_arn,
+        strategy=rollout.strategy.value,
+        canary_percent=rollout.canary_percent,
+        bake_seconds=rollout.bake_seconds,
+        termination_wait_seconds=rollout.termination_wait_seconds,
+        timeout_seconds=rollout.timeout_seconds,
+        alarm_names=tuple(a.alarm_name for a in alarms),
+        minimum_requests=rollout.minimum_requests,
+        keep_versions=rollout.keep_versions,
+        smoke_records=rollout.smoke_test.records,
+        smoke_tolerance=rollout.smoke_test.tolerance,
+    )

@@ -1,0 +1,51 @@
+"""How long the parts of a release may take, all from the rollout a user declared. Seconds."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from slipway.config.model import Model
+
+SETTING_UP = 1800
+"""Plan, artefact, alarms without data yet, model and config."""
+VERIFYING = 1800
+"""Metrics that lag, more golden records, the smoke test."""
+RECOVERING = 3600
+"""Back to the last good config, which has no waits but starts a whole fleet."""
+MARGIN = 600
+LOOKS_AT_MOST = 250
+"""Looks at the endpoint in one wait. With 14 history events a look at most, a machine stays far below the service's 25,000."""
+
+
+@dataclass(frozen=True)
+class ReleaseTiming:
+    """`shifting`: SageMaker's own time limit and a margin, or a first creation's start-up. `holding`: the longest a lock is held.
+    `whole`: waiting for another release's lock, then one's own."""
+
+    shifting: int
+    poll: int
+
+    @classmethod
+    def of(cls, model: Model) -> "ReleaseTiming":
+        """From the declaration. Instances start one after another at worst in the service's own time, so creation gets the same limit."""
+        shifting = max(model.rollout.timeout_seconds, 2 * model.endpoint.startup_timeout_seconds) + MARGIN
+        return cls(shifting=shifting, poll=max(30, ceil(shifting / LOOKS_AT_MOST)))
+
+    @property
+    def looks(self) -> int:
+        """Looks until a shift counts as stuck."""
+        return ceil(self.shifting / self.poll)
+
+    @property
+    def recovery_looks(self) -> int:
+        """Looks until a recovery counts as stuck; what still shifts is waited for as well, for it cannot be changed meanwhile."""
+        return ceil((RECOVERING + MARGIN) / self.poll)
+
+    @property
+    def holding(self) -> int:
+        """The longest that one release holds the lock."""
+        return SETTING_UP + self.shifting + VERIFYING + RECOVERING + MARGIN
+
+    @property
+    def whole(self) -> int:
+        """The execution's time limit."""
+        return 2 * self.holding + MARGIN

@@ -1,0 +1,95 @@
+"""All that releases one model to one endpoint."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from slipway.config import names
+from slipway.config.model import Model
+from slipway_constructs.dead_letters import DeadLetters
+from slipway_constructs.foundation import Foundation
+from slipway_constructs.release_alarms import ReleaseAlarms
+from slipway_constructs.release_functions import ReleaseFunctions
+from slipway_constructs.release_hosting_role import HostingRole
+from slipway_constructs.release_permissions import grant_release
+from slipway_constructs.release_resources import ReleaseResources
+from slipway_constructs.release_spec import release_spec
+from slipway_constructs.release_timing import ReleaseTiming
+from slipway_constructs.release_triggers import ReleaseTriggers
+from slipway_constructs.workflow.machine import Machine
+from slipway_constructs.workflow.release_flow import ReleaseFlow
+
+
+class ReleaseWorkflow(Construct):
+    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms` and `at` are what others wire."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        model: Model,
+        foundation: Foundation,
+        image: ecr.IRepository,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id_)
+        endpoint = names.endpoint(model, foundation.environment)
+        self.at = ReleaseResources.of(model, endpoint)
+        self.alarms = ReleaseAlarms(self, "Alarms", model=model, endpoint=endpoint).alarms
+        self.hosting_role = HostingRole(
+            self, "HostingRole", model=model, endpoint=endpoint, foundation=foundation, image=image
+        )
+        self._spec = release_spec(
+            model, endpoint=endpoint, foundation=foundation, role=self.hosting_role, alarms=self.alarms
+        )
+        functions = ReleaseFunctions(
+            self,
+            "Stages",
+            model=model,
+            foundation=foundation,
+            image=image,
+            resources=self.at,
+            alarms=self.alarms,
+        )
+        self.machine = self._machine(model, foundation, functions, dead_letters)
+        ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)
+
+    def _machine(
+        self, model: Model, foundation: Foundation, functions: ReleaseFunctions, dead_letters: DeadLetters
+    ) -> sfn.StateMachine:
+        timing = ReleaseTiming.of(model)
+        flow = ReleaseFlow(
+            self,
+            "Flow",
+            model=model,
+            spec=self._spec,
+            foundation=foundation,
+            functions=functions,
+            at=self.at,
+            timing=timing,
+        )
+        machine = Machine(
+            self,
+            "Release",
+            foundation=foundation,
+            dead_letters=dead_letters,
+            settle=functions.settle,
+            definition=flow.start,
+            timeout=Duration.seconds(timing.whole),
+            comment=f"Makes the newest approved version of {model.name} live on {self.at.endpoint}, or leaves the last good one.",
+        ).state_machine
+        assert isinstance(machine.role, iam.Role)
+        grant_release(
+            machine.role,
+            at=self.at,
+            functions=functions,
+            foundation=foundation,
+            hosting=self.hosting_role,
+            alarms=self.alarms,
+            telling=flow.ending.telling,
+            encrypts_volumes=bool(self._spec.volume_key_arn),
+        )
+        return machine

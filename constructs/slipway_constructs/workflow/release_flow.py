@@ -1,0 +1,135 @@
+"""The release machine: the only thing that ever changes an endpoint."""
+
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from slipway.config.model import Model
+from slipway_constructs.foundation import Foundation
+from slipway_constructs.release_functions import ReleaseFunctions
+from slipway_constructs.release_resources import ReleaseResources
+from slipway_constructs.release_timing import ReleaseTiming
+from slipway_constructs.workflow.chain import expression
+from slipway_constructs.workflow.release_calls import choice, when
+from slipway_constructs.workflow.release_ending import ReleaseEnding
+from slipway_constructs.workflow.release_guard import ReleaseGuard
+from slipway_constructs.workflow.release_lookup import BUSY_LOOKS, LOCK_SECONDS, ReleaseLookup
+from slipway_constructs.workflow.release_make import ReleaseMake
+from slipway_constructs.workflow.release_record import ReleaseRecord
+from slipway_constructs.workflow.release_recovery import ReleaseRecovery
+from slipway_constructs.workflow.release_shift import ReleaseShift
+from slipway_constructs.workflow.release_verification import TRAFFIC_LOOKS, ReleaseVerification
+from slipway_lambda.contracts.release import Outcome, ReleaseSpec, Trigger
+
+
+class ReleaseFlow(Construct):
+    """Expects: the execution's input {trigger, version?}. Ends: Released, Nothing to release, Refused, Rolled back, Halted, Not recorded.
+
+    Read bottom up, as it is built: each part is given where it goes on.
+    look up and plan → guard → make → shift and wait → verify → record → end; every failure before the shift → refused, after → recovery.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        model: Model,
+        spec: ReleaseSpec,
+        foundation: Foundation,
+        functions: ReleaseFunctions,
+        at: ReleaseResources,
+        timing: ReleaseTiming,
+    ) -> None:
+        super().__init__(scope, id_)
+        table, traffic = foundation.ledger, model.rollout.synthetic_traffic
+        self._spec, self._table, self._timing = spec, table.table_name, timing
+        self.ending = ReleaseEnding(
+            self, "Ending", endpoint=at.endpoint, model=model.name, foundation=foundation, table=table
+        )
+        end = self.ending
+        recovery = ReleaseRecovery(
+            self, "Recovery", functions=functions, at=at, table=table, timing=timing, then=end.unlock
+        ).start
+        record = ReleaseRecord(
+            self,
+            "Record",
+            functions=functions,
+            endpoint=at.endpoint,
+            table=table,
+            unrecorded=end.unrecorded,
+            then=end.unlock,
+        ).start
+        verification = ReleaseVerification(
+            self,
+            "Verification",
+            functions=functions,
+            spec=spec,
+            synthetic_traffic=traffic,
+            failed=recovery,
+            then=record,
+        )
+        shift = ReleaseShift(
+            self,
+            "Shift",
+            functions=functions,
+            at=at,
+            timing=timing,
+            spec=spec,
+            synthetic_traffic=traffic,
+            failed=recovery,
+            then=verification.start,
+        )
+        verification.wait_with(shift.wait)
+        make = ReleaseMake(self, "Make", failed=recovery, then=shift.start).start
+        guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=end.refused).chain
+        guard.next(
+            choice(self, "Is it there already?")
+            .when(when('$plan.decision = "verify_only"'), shift.wait, assign={"shifted": True})
+            .otherwise(make)
+        )
+        lookup = ReleaseLookup(
+            self,
+            "Lookup",
+            functions=functions,
+            at=at,
+            table=table,
+            timing=timing,
+            nothing=end.nothing,
+            locked_out=end.locked_out,
+            quiet=end.unlock,
+            refused=end.refused,
+            go=guard,
+        ).start
+        self.start = self._begin().next(lookup)
+
+    def _begin(self) -> sfn.Pass:
+        """Names every variable once, so that no later state meets one that is not there."""
+        asked = "$states.context.Execution.Input"
+        return sfn.Pass.jsonata(
+            self,
+            "Begin",
+            assign={
+                "spec": self._spec.as_dict(),
+                "table": self._table,
+                "trigger": expression(f'$exists({asked}.trigger) ? $string({asked}.trigger) : "{Trigger.OPERATOR}"'),
+                "asked_version": expression(
+                    f'$type({asked}.version) = "number" and {asked}.trigger = "{Trigger.OPERATOR}" ? {asked}.version : 0'
+                ),
+                "candidate": {"version": 0, "arn": ""},
+                "plan": {},
+                "verdict": {},
+                "endpoint": {},
+                "failure": {"state": "", "error": "", "cause": "No approved version.", "next_step": ""},
+                "outcome": Outcome.REFUSED.value,
+                "shifted": False,
+                "turned_back": False,
+                "fence": 0,
+                "started_ms": expression("$floor($millis())"),
+                "patience": BUSY_LOOKS,
+                "lock_patience": self._timing.holding // LOCK_SECONDS,
+                "looks": self._timing.looks,
+                "recovery_looks": self._timing.recovery_looks,
+                "traffic_patience": TRAFFIC_LOOKS,
+            },
+            outputs={},
+        )

@@ -1,0 +1,70 @@
+"""The model and the endpoint config of a version."""
+
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from slipway_constructs.workflow.chain import expression
+from slipway_constructs.workflow.release_calls import choice, native, on_failure, when
+
+SAME_MODEL = """(
+  $made := $states.result; $asked := $plan.model_request;
+  $made.PrimaryContainer.Image = $asked.PrimaryContainer.Image
+    and $made.PrimaryContainer.ModelDataUrl = $asked.PrimaryContainer.ModelDataUrl
+    and $made.ExecutionRoleArn = $asked.ExecutionRoleArn
+)"""
+SAME_CONFIG = """(
+  $made := $states.result.ProductionVariants[0]; $asked := $plan.config_request.ProductionVariants[0];
+  $made.ModelName = $asked.ModelName
+    and $made.VariantName = $asked.VariantName
+    and $made.InstanceType = $asked.InstanceType
+    and $made.InitialInstanceCount = $asked.InitialInstanceCount
+)"""
+RETRY = "See what the error names; then an operator's release, or another approval, tries again."
+
+
+class ReleaseMake(Construct):
+    """Expects: `plan`. Leaves: the model and the endpoint config of `plan.config`, made now or found equal. Ends in `failed`."""
+
+    def __init__(self, scope: Construct, id_: str, *, failed: sfn.IChainable, then: sfn.IChainable) -> None:
+        super().__init__(scope, id_)
+        self._failed = failed
+        config = self._make(
+            "endpoint config",
+            "sagemaker:createEndpointConfig",
+            "$plan.config_request",
+            "aws-sdk:sagemaker:describeEndpointConfig",
+            "EndpointConfigName",
+            SAME_CONFIG,
+            then,
+        )
+        self.start = self._make(
+            "model",
+            "sagemaker:createModel",
+            "$plan.model_request",
+            "aws-sdk:sagemaker:describeModel",
+            "ModelName",
+            SAME_MODEL,
+            config,
+        )
+
+    def _make(
+        self, noun: str, create: str, request: str, describe: str, name: str, same: str, then: sfn.IChainable
+    ) -> sfn.CustomState:
+        """Create it; where that fails, it may be there from an earlier attempt under the same content-derived name: adopt it if equal.
+
+        SageMaker says "already exists" with the same error as any other refusal, so the answer is in looking.
+        """
+        made = native(self, f"Create the {noun}", create, expression(request))
+        look = native(
+            self,
+            f"Is the {noun} already there?",
+            describe,
+            {name: expression("$plan.config")},
+            assign={"adopted": expression(same)},
+        )
+        on_failure(made, look, RETRY)
+        # The creation's own error stays in `failure`: that it is not there either says nothing new.
+        look.add_catch(self._failed, errors=["States.ALL"])
+        look.next(choice(self, f"Is it the same {noun}?").when(when("$adopted"), then).otherwise(self._failed))
+        made.next(then)
+        return made

@@ -1,0 +1,138 @@
+"""Making the last good version live again."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from slipway_constructs.release_functions import ReleaseFunctions
+from slipway_constructs.release_resources import ReleaseResources
+from slipway_constructs.release_timing import ReleaseTiming
+from slipway_constructs.workflow.chain import expression, in_sequence
+from slipway_constructs.workflow.release_calls import choice, native, wait, whatever_happens, when
+from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, attempt, evaluated, key, number, record
+from slipway_constructs.workflow.release_record import cleaning, marking
+from slipway_constructs.workflow.release_verification import looking
+from slipway_lambda.contracts import ledger
+from slipway_lambda.contracts.release import Attempt, Outcome
+
+RUNBOOK = "Automation on this endpoint is halted. Make one config serve, then delete the ledger's halt item."
+
+
+class ReleaseRecovery(Construct):
+    """Expects: `failure`, `plan`, `shifted`, `recovery_looks`. Leaves: `outcome` rolled_back, refused (nothing was shifted) or halted.
+
+    Looks, does the one thing that helps, waits and looks again, until the last good version serves or it is clear that it will not. Each
+    step after that runs whether or not the one before it failed.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        functions: ReleaseFunctions,
+        at: ReleaseResources,
+        table: dynamodb.ITable,
+        timing: ReleaseTiming,
+        then: sfn.IChainable,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._at, self._table = at, table.table_name
+        written = self._write_down(then)
+        self._halted = self._halt(written)
+        tidy = whatever_happens(cleaning(self, "Clean up what is left", functions), written)
+        tidy.next(written)
+        self.start = looking(self, "What is live now?", functions)
+        self.start.add_catch(self._halted, errors=["States.ALL"])
+        self.start.next(self._what_helps(timing, tidy))
+
+    def _what_helps(self, timing: ReleaseTiming, tidy: sfn.CustomState) -> sfn.Choice:
+        settling = wait(self, "Let it settle", timing.poll, recovery_looks=expression("$recovery_looks - 1"))
+        settling.next(self.start)
+        done = {"outcome": expression(f'$shifted ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}
+        return (
+            choice(self, "What puts it right?")
+            .when(when('$verdict.recovery = "nothing"'), tidy, assign=done)
+            .when(when('$verdict.recovery = "wait" and $recovery_looks > 0'), settling)
+            .when(when('$verdict.recovery = "roll_back" and $not($turned_back)'), self._roll_back(settling))
+            .when(when('$verdict.recovery = "delete" and $not($turned_back)'), self._delete(settling))
+            .otherwise(self._halted)
+        )
+
+    def _roll_back(self, settling: sfn.IChainable) -> sfn.IChainable:
+        """Without guardrails: a bad version is live, and waiting for alarms would keep it so."""
+        state = native(
+            self,
+            "Roll back to blue",
+            "aws-sdk:sagemaker:updateEndpoint",
+            {
+                "EndpointName": self._at.endpoint,
+                "EndpointConfigName": expression("$plan.last_good.config"),
+                "RetainDeploymentConfig": False,
+            },
+            assign={"turned_back": True},
+        )
+        state.add_catch(self._halted, errors=["States.ALL"])
+        return state.next(settling)
+
+    def _delete(self, settling: sfn.IChainable) -> sfn.IChainable:
+        state = native(
+            self,
+            "Delete the endpoint of a failed first release",
+            "aws-sdk:sagemaker:deleteEndpoint",
+            {"EndpointName": self._at.endpoint},
+            assign={"turned_back": True},
+        )
+        state.add_catch(self._halted, errors=["States.ALL"])
+        return state.next(settling)
+
+    def _halt(self, written: sfn.IChainable) -> sfn.CustomState:
+        """Nothing is cleaned up here: in a mixed state every config may serve."""
+        names = '$plan.config & ", " & ($exists($plan.last_good.config) ? $plan.last_good.config : "no last good one")'
+        cause = f'$failure.cause & " It could not be put right by itself. Configs: " & {names} & "."'
+        state = native(
+            self,
+            "Halt automation",
+            "dynamodb:putItem",
+            {
+                "TableName": self._table,
+                "Item": {
+                    **key(self._at.endpoint, ledger.HALT),
+                    "cause": evaluated(cause),
+                    "execution": evaluated(EXECUTION),
+                    "halted_at": number(NOW_SECONDS),
+                },
+            },
+            assign=(halted := self._as_halted(cause)),
+        )
+        state.add_catch(written, errors=["States.ALL"], assign=halted)
+        state.next(written)
+        return state
+
+    @staticmethod
+    def _as_halted(cause: str) -> dict[str, str]:
+        words = f'{{"state": $failure.state, "error": $failure.error, "cause": {cause}, "next_step": "{RUNBOOK}"}}'
+        return {"outcome": Outcome.HALTED.value, "failure": expression(words)}
+
+    def _write_down(self, then: sfn.IChainable) -> sfn.IChainable:
+        mark = whatever_happens(marking(self, "Mark it rejected", "Rejected", "$failure.cause"), then)
+        touched = choice(self, "Was it the version's turn?").when(when("$shifted"), mark.next(then)).otherwise(then)
+        tried = native(
+            self,
+            "Record the failed attempt",
+            "dynamodb:putItem",
+            {
+                "TableName": self._table,
+                "Item": attempt(f'"{Attempt.FAILED}"', "$failure.cause"),
+            },
+        )
+        ended = native(
+            self,
+            "Record the failed release",
+            "dynamodb:putItem",
+            {"TableName": self._table, "Item": record(self._at.endpoint, "$outcome", "$failure.cause")},
+        )
+        whatever_happens(tried, touched)
+        whatever_happens(ended, tried)
+        in_sequence([ended, tried, touched])
+        return ended

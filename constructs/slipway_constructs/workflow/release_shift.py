@@ -1,0 +1,107 @@
+"""Making a version live and waiting for the end of it."""
+
+from math import ceil
+
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from slipway_constructs.release_functions import ReleaseFunctions
+from slipway_constructs.release_resources import ReleaseResources
+from slipway_constructs.release_timing import ReleaseTiming
+from slipway_constructs.workflow.chain import expression
+from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, wait, whatever_happens, when
+from slipway_lambda.contracts.release import ReleaseSpec
+
+SETTLED = '["InService", "Failed", "UpdateRollbackFailed", "OutOfService"]'
+"""RollingBack and SystemUpdating end by themselves."""
+RETRY = "See what the error names; then an operator's release, or another approval, tries again."
+
+
+class ReleaseShift(Construct):
+    """Expects: `plan`, `looks`. Leaves: `endpoint`, settled or `looks` used up; `shifted`: this execution changed the endpoint, or
+    answers for a version that nobody verified. Ends in `failed`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        functions: ReleaseFunctions,
+        at: ReleaseResources,
+        timing: ReleaseTiming,
+        spec: ReleaseSpec,
+        synthetic_traffic: bool,
+        failed: sfn.IChainable,
+        then: sfn.IChainable,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._functions, self._at, self._timing, self._spec = functions, at, timing, spec
+        self._synthetic, self._failed = synthetic_traffic, failed
+        self.wait = self._wait_until_settled(then)
+        self.start = (
+            choice(self, "Create or update?")
+            .when(when('$plan.decision = "create"'), self._create())
+            .otherwise(self._update())
+        )
+
+    def _create(self) -> sfn.IChainable:
+        state = native(
+            self,
+            "Create the endpoint",
+            "sagemaker:createEndpoint",
+            {"EndpointName": self._at.endpoint, "EndpointConfigName": expression("$plan.config")},
+            assign={"shifted": True},
+        )
+        return on_failure(state, self._failed, RETRY).next(self.wait)
+
+    def _update(self) -> sfn.IChainable:
+        state = native(
+            self,
+            "Update the endpoint",
+            "aws-sdk:sagemaker:updateEndpoint",
+            {
+                "EndpointName": self._at.endpoint,
+                "EndpointConfigName": expression("$plan.config"),
+                "DeploymentConfig": expression("$plan.deployment_config"),
+                "RetainDeploymentConfig": False,
+            },
+            assign={"shifted": True},
+        )
+        return on_failure(state, self._failed, RETRY).next(self.wait)
+
+    def _wait_until_settled(self, then: sfn.IChainable) -> sfn.Wait:
+        working = wait(self, "Let it work", self._timing.poll, looks=expression("$looks - 1"))
+        look = native(
+            self,
+            "Look at the endpoint",
+            "aws-sdk:sagemaker:describeEndpoint",
+            {"EndpointName": self._at.endpoint},
+            assign={"endpoint": expression("$states.result")},
+        )
+        settled = choice(self, "Has it settled?").when(
+            when(f"$endpoint.EndpointStatus in {SETTLED} or $looks <= 0"), then
+        )
+        if self._synthetic:
+            probe = probing(self, "Send golden records", self._functions, self._spec)
+            # Traffic for the alarms to judge by; that it could not be sent fails nothing here, too little of it does later.
+            whatever_happens(probe, working).next(working)
+            settled.when(when("$plan.minimum_requests > 0"), probe)
+        settled.otherwise(working)
+        working.next(on_failure(look, self._failed, RETRY)).next(settled)
+        return working
+
+
+def probing(scope: Construct, name: str, functions: ReleaseFunctions, spec: ReleaseSpec) -> sfn.CustomState:
+    """Golden records as traffic: half of what the release demands each time, so that two looks at the whole fleet suffice."""
+    return stage(
+        scope,
+        name,
+        functions.smoke,
+        {
+            "spec": expression("$spec"),
+            "golden_uri": expression("$plan.golden_uri"),
+            "probe": True,
+            "probes": max(spec.smoke_records, ceil(spec.minimum_requests / 2)),
+        },
+    )

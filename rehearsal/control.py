@@ -1,0 +1,109 @@
+"""The cloud's own API under /_slipway/: clock, faults, audit, processes, flush, shutdown. Token and loopback only."""
+
+import asyncio
+import hmac
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from rehearsal import alarms
+from rehearsal.runtime import Runtime
+
+PREFIX = "/_slipway/"
+TOKEN_HEADER = b"x-slipway-token"
+
+
+class Control:
+    """ASGI handler of the control API."""
+
+    def __init__(self, runtime: Runtime, token: str, shutdown: asyncio.Event) -> None:
+        self._runtime, self._token, self._shutdown = runtime, token, shutdown
+        self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
+            ("GET", "status"): self._status,
+            ("GET", "clock"): lambda _: self._clock(),
+            ("POST", "clock"): self._move,
+            ("POST", "faults"): self._fault,
+            ("DELETE", "faults"): lambda _: self._runtime.sagemaker.clear_faults(),
+            ("GET", "audit"): lambda _: self._runtime.audit.summary(),
+            ("GET", "processes"): lambda _: self._processes(),
+            ("POST", "flush"): lambda _: self.flush(),
+            ("POST", "shutdown"): lambda _: None,
+        }
+
+    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        """Answer one request in JSON."""
+        given = dict(scope["headers"]).get(TOKEN_HEADER, b"").decode("latin-1")
+        if scope["client"][0] != "127.0.0.1" or not hmac.compare_digest(given, self._token):
+            await _answer(send, 403, {"error": "wrong or missing token: read it from the state file"})
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        name = scope["path"].removeprefix(PREFIX)
+        route = self._routes.get((scope["method"], name))
+        if route is None:
+            await _answer(send, 404, {"error": f"no such control call: {scope['method']} {name}"})
+            return
+        try:
+            result = await asyncio.to_thread(route, json.loads(body or b"{}"))
+        except (ValueError, TypeError, KeyError) as error:
+            await _answer(send, 400, {"error": str(error)})
+            return
+        await _answer(send, 200, result)
+        if name == "shutdown":
+            self._shutdown.set()
+
+    def _status(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"pid": os.getpid(), "account": self._runtime.account, "region": self._runtime.region, **self._clock()}
+
+    def _clock(self) -> dict[str, float]:
+        return {"now": self._runtime.clock.now(), "speed": self._runtime.clock.speed}
+
+    def _move(self, body: dict[str, Any]) -> dict[str, float]:
+        if "speed" in body:
+            self._runtime.clock.set_speed(float(body["speed"]))
+        if "advance" in body:
+            self._runtime.clock.advance(float(body["advance"]))
+            self.flush()
+        return self._clock()
+
+    def _fault(self, body: dict[str, Any]) -> None:
+        self._runtime.sagemaker.fault(str(body["row"]), times=int(body.get("times", 1)), **body.get("where", {}))
+
+    def flush(self) -> None:
+        """Do now what timers would do within moments."""
+        from ministack.services import scheduler
+
+        for task in (scheduler._tick_schedules, alarms.evaluate_everywhere, self._runtime.executions.watch):
+            task()
+
+    def _processes(self) -> list[dict[str, Any]]:
+        known = {int(item["pid"]): dict(item) for item in self._runtime.sagemaker.processes()}
+        for pid in group_members(os.getpgrp()):
+            known.setdefault(pid, {"pid": pid, "kind": "cloud" if pid == os.getpid() else "lambda"})
+        return sorted(known.values(), key=lambda item: int(item["pid"]))
+
+
+def group_members(group: int) -> list[int]:
+    """Living processes of a process group."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(entry.parent.name))
+    return found
+
+
+async def _answer(send: Callable[[Any], Awaitable[None]], status: int, result: Any) -> None:
+    body = json.dumps(result).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

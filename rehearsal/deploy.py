@@ -1,0 +1,146 @@
+"""The real CDK command line, pointed at the embedded cloud."""
+
+import json
+import re
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.errors import CloudError, DeployError
+
+if TYPE_CHECKING:
+    from rehearsal.cloud import Cloud
+
+CLI_VERSION = "2.1148.1"
+TOOLKIT_STACK = "CDKToolkit"
+_EVENT = re.compile(
+    r"(?P<stack>[\w-]+) \| +(?P<done>[\d/]+) \| (?P<time>[^|]+) \| (?P<status>[A-Z_]+) +\| (?P<type>[\w:]+) +\| (?P<rest>.*)"
+)
+
+
+class Cdk:
+    """CDK CLI of a checkout, run by the node of its virtual environment."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._command: list[str] | None = None
+
+    def command(self) -> list[str]:
+        """node and the CLI's script. Raises CloudError with the fix if either is missing or of another version."""
+        if self._command is None:
+            package = self._root / "node_modules" / "aws-cdk"
+            node = self._root / ".venv" / "bin" / "node"
+            try:
+                version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+            except (OSError, ValueError, KeyError):
+                raise CloudError("the CDK command line is not installed", "Run `make setup`") from None
+            if version != CLI_VERSION:
+                raise CloudError(f"the CDK command line is {version}, not {CLI_VERSION}", "Run `make setup`")
+            if not node.exists():
+                raise CloudError(f"node is not at {node}", "Run `make setup`")
+            self._command = [str(node), str(package / "bin" / "cdk")]
+        return self._command
+
+    def bootstrap(self, cloud: "Cloud") -> float:
+        """Make the toolkit stack unless it stands."""
+        client = cloud.client("cloudformation")
+        try:
+            if client.describe_stacks(StackName=TOOLKIT_STACK)["Stacks"][0]["StackStatus"].endswith("_COMPLETE"):
+                return 0.0
+        except client.exceptions.ClientError:
+            pass
+        started = time.monotonic()
+        self._run(cloud, ["bootstrap", f"aws://{cloud.account}/{cloud.region}", "--no-version-reporting"], None)
+        return time.monotonic() - started
+
+    def deploy(
+        self, cloud: "Cloud", assembly: Path, stacks: Sequence[str], on_event: Callable[[dict[str, Any]], None] | None
+    ) -> dict[str, Any]:
+        """Bootstrap if need be, then deploy. `seconds` is the deployment alone."""
+        names = self._stack_names(assembly)
+        self.bootstrap(cloud)
+        started = time.monotonic()
+        options = ["--require-approval", "never", "--concurrency", "5", "--progress", "events", "--asset-parallelism", "true"]
+        self._run(cloud, ["deploy", *stacks, "--app", str(assembly.resolve()), *options], on_event)
+        seconds = time.monotonic() - started
+        client = cloud.client("cloudformation")
+        standing, resources = 0, 0
+        for name in names:
+            try:
+                pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
+                resources += sum(len(page["StackResourceSummaries"]) for page in pages)
+                standing += 1
+            except client.exceptions.ClientError:
+                continue  # not among the stacks asked for
+        return {"stacks": standing, "resources": resources, "seconds": round(seconds, 2)}
+
+    def destroy(self, cloud: "Cloud", assembly: Path, stacks: Sequence[str]) -> float:
+        """Delete the stacks without asking."""
+        started = time.monotonic()
+        self._run(cloud, ["destroy", *stacks, "--app", str(assembly.resolve()), "--force"], None)
+        return time.monotonic() - started
+
+    @staticmethod
+    def _stack_names(assembly: Path) -> list[str]:
+        try:
+            manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise CloudError(f"{assembly} is not a cloud assembly", "Run `make synth` first") from None
+        names = []
+        for key, artifact in manifest.get("artifacts", {}).items():
+            if artifact["type"] == "aws:cloudformation:stack":
+                names.append(str(artifact.get("properties", {}).get("stackName") or key))
+            elif artifact["type"] == "cdk:cloud-assembly":
+                names += Cdk._stack_names(assembly / artifact["properties"]["directoryName"])
+        return names
+
+    def _run(self, cloud: "Cloud", words: list[str], on_event: Callable[[dict[str, Any]], None] | None) -> None:
+        home = cloud.directory / "tmp" / "cdk-home"
+        home.mkdir(parents=True, exist_ok=True)
+        environment = cloud.environment() | {
+            "CDK_DISABLE_CLI_TELEMETRY": "1",
+            "CDK_HOME": str(home),
+            "CDK_DEFAULT_ACCOUNT": cloud.account,
+            "CDK_DEFAULT_REGION": cloud.region,
+            "NODE_NO_WARNINGS": "1",
+            "CI": "true",
+            "NO_COLOR": "1",
+        }
+        for name in [name for name in environment if name.lower().endswith("_proxy")]:
+            del environment[name]
+        tail: deque[str] = deque(maxlen=60)
+        command = [*self.command(), *words, "--no-notices", "--ci", "--no-color"]
+        with subprocess.Popen(
+            command,
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    tail.append(line.rstrip())
+                    match = _EVENT.match(line.strip())
+                    if match and on_event is not None:
+                        on_event({key: value.strip() for key, value in match.groupdict().items()})
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            output = "\n".join(tail)
+            raise DeployError(
+                f"cdk {words[0]} failed: {_reason(tail)}", "Correct the cause above and run it again: it is safe to repeat", output
+            )
+
+
+def _reason(tail: Sequence[str]) -> str:
+    told = [line.strip() for line in tail if re.search(r"❌|FAILED|rror:|rror\b|denied", line)]
+    return told[0][:600] if told else (tail[-1] if tail else "it said nothing")

@@ -1,0 +1,213 @@
+"""The process of the embedded cloud: `python -m rehearsal.server`, started and ended by `rehearsal.cloud.Cloud`."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from rehearsal import statefile
+from rehearsal.errors import CloudError
+
+HOST = "127.0.0.1"
+TICK_SECONDS = 0.1
+ALARM_SECONDS = 0.5
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="rehearsal.server")
+    parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--core", default="rehearsal.sagemaker:SageMaker")
+    parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--parent-fd", type=int, default=-1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run until told to stop, orphaned or signalled. Whatever happens, no process and no temporary file stays."""
+    arguments = _arguments()
+    directory: Path = arguments.state_dir
+    held: IO[str] | None = None
+    try:
+        held = statefile.lock(directory)
+        listener = _listen(arguments.port)
+        _environment(directory, arguments, listener.getsockname()[1])
+        asyncio.run(_serve(arguments, listener))
+    except CloudError as error:
+        _report(arguments.ready_fd, {"error": error.message, "fix": error.fix})
+    except OSError as error:
+        _report(arguments.ready_fd, {"error": f"the embedded cloud stopped: {error}", "fix": "Free space or permissions there"})
+    finally:
+        if held is not None:
+            _clean(directory)
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)  # what is left of our group, this process last of all
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        raise CloudError(
+            f"port {port} on {HOST} cannot be used: {error.strerror}", "Stop what uses it, or take port 0 for any free one"
+        ) from None
+    listener.listen(512)
+    return listener
+
+
+def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> None:
+    """Before the emulator is imported: it reads all of this then."""
+    temporary = directory / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK", "SFN_"))]:
+        del os.environ[name]
+    os.environ.pop("PYTHONPATH", None)  # handlers and jobs inherit this environment
+    os.environ.update(
+        AUTH="true",
+        BIND_HOST=HOST,
+        GATEWAY_PORT=str(port),
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        MINISTACK_ACCOUNT_ID=arguments.account,
+        MINISTACK_REGION=arguments.region,
+        MINISTACK_WORKER_THREADS="32",
+        LOG_LEVEL="WARNING",
+        TMPDIR=str(temporary),
+        DOCKER_HOST=f"unix://{directory}/no-docker.sock",
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    )
+
+
+async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app
+
+    from rehearsal import alarms, functions, hooks
+    from rehearsal.audit import Audit
+    from rehearsal.authority import Authority
+    from rehearsal.clock import Clock
+    from rehearsal.control import Control
+    from rehearsal.emulator import EmulatorHost
+    from rehearsal.executions import Executions
+    from rehearsal.images import Images
+    from rehearsal.runtime import Runtime
+
+    directory: Path = arguments.state_dir
+    port = listener.getsockname()[1]
+    clock = Clock(speed=arguments.speed)
+    audit = Audit(directory / "audit.jsonl", clock)
+    runtime = Runtime(
+        directory, f"http://{HOST}:{port}", arguments.account, arguments.region, clock, audit, Authority(audit)
+    )
+    runtime.executions = Executions(clock)
+    runtime.images = Images(directory / "images")
+    runtime.lambda_python = str(functions.make_interpreter(directory / "lambda-runtime"))
+    try:
+        hooks.install(runtime)
+    except hooks.HookMismatchError as error:
+        raise CloudError(str(error), "Run `make setup` to get the locked version") from None
+    module, _, name = arguments.core.partition(":")
+    runtime.sagemaker = getattr(importlib.import_module(module), name)(EmulatorHost(runtime), directory / "sagemaker")
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if arguments.parent_fd >= 0:
+        threading.Thread(target=_watch_parent, args=(arguments.parent_fd, loop, stop), daemon=True).start()
+
+    token = secrets.token_urlsafe(24)
+    control = Control(runtime, token, stop)
+    state = statefile.State(
+        os.getpid(), statefile.process_started(os.getpid()), port, token, arguments.account, arguments.region
+    )
+
+    async def gateway(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            if scope["path"].startswith("/_slipway/"):
+                await control(scope, receive, send)
+                return
+            # Loopback needs no TLS: policies that deny plain HTTP see a secure transport.
+            headers = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
+            scope = {**scope, "headers": [*headers, (b"x-forwarded-proto", b"https")]}
+        await app.app(scope, receive, send)
+
+    async def timers() -> None:
+        last = 0.0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.to_thread(runtime.executions.watch)
+            if time.monotonic() - last >= ALARM_SECONDS:
+                last = time.monotonic()
+                await asyncio.to_thread(alarms.evaluate_everywhere)
+
+    async def announce() -> None:
+        while app._MAIN_LOOP is None:
+            await asyncio.sleep(0.01)
+        statefile.write(directory, state)
+        _report(arguments.ready_fd, {"port": port})
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.5
+    config.shutdown_timeout = 1.0
+    config.loglevel = "WARNING"
+    background = [asyncio.create_task(timers()), asyncio.create_task(announce())]
+    try:
+        await serve(gateway, config, shutdown_trigger=stop.wait)
+    finally:
+        for task in background:
+            task.cancel()
+        runtime.sagemaker.close()
+        audit.close()
+        _clean(directory)
+        # Threads of the emulator may wait for answers that never come: the end of the group ends them too.
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _watch_parent(descriptor: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    with contextlib.suppress(OSError):
+        os.read(descriptor, 1)  # returns when the parent's end closes
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _report(descriptor: int, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        os.write(descriptor, (json.dumps(message) + "\n").encode())
+        os.close(descriptor)
+
+
+def _clean(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        (directory / statefile.STATE_FILE).unlink()
+    for name in ("tmp", "lambda-runtime", "images", "sagemaker"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    logging.getLogger("slipway").setLevel(logging.INFO)
+    sys.path[:] = [entry for entry in sys.path if entry]
+    main()

@@ -1,0 +1,165 @@
+"""The commands and their options. Each imports what it needs when it runs, so that `--help` is instant."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slipway.cli.guard import INTERRUPTED, guarded
+from slipway.operations.errors import Failure
+
+app = typer.Typer(
+    name="slipway",
+    help="Declare a model, rehearse its whole life on this machine, watch it and approve it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+cloud = typer.Typer(help="The embedded cloud: AWS as far as Slipway needs it, on this machine.", no_args_is_help=True)
+app.add_typer(cloud, name="cloud")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Aws = Annotated[bool, typer.Option("--aws", help="Ask the AWS account even if an embedded cloud runs here.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the registry.")]
+Version = Annotated[str, typer.Argument(metavar="MODEL@V", help="Such as flight-delays@3.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+
+
+def run() -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+@app.command()
+@guarded
+def validate(as_json: Json = False) -> None:
+    """Check platform.yaml and every models/*/model.yaml; all faults at once."""
+    from slipway.cli.validate import validate as command
+
+    command(as_json=as_json)
+
+
+@app.command()
+@guarded
+def doctor(
+    as_json: Json = False, port: Annotated[int, typer.Option(min=0, max=65535, help="The port you mean to use.")] = 0
+) -> None:
+    """Check this machine and checkout; each finding with its fix."""
+    from slipway.cli.doctor import doctor as command
+
+    command(as_json=as_json, port=port)
+
+
+@app.command()
+@guarded
+def status(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again every few seconds, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=1, max=3600, help="Seconds between looks.")] = 5,
+    as_json: Json = False,
+    aws: Aws = False,
+) -> None:
+    """What is live, what waits for approval, what ran last and what alarms."""
+    from slipway.cli.status import status as command
+
+    command(model, watch_seconds=interval if watch else None, as_json=as_json, aws=aws)
+
+
+@app.command()
+@guarded
+def approve(version: Version, reason: Reason = None, as_json: Json = False, aws: Aws = False) -> None:
+    """Approve a model version: its release starts by itself."""
+    from slipway.cli.approvals import decide
+
+    decide(version, "Approved", reason, as_json=as_json, aws=aws)
+
+
+@app.command()
+@guarded
+def reject(version: Version, reason: Reason = None, as_json: Json = False, aws: Aws = False) -> None:
+    """Refuse a model version: it is never released."""
+    from slipway.cli.approvals import decide
+
+    decide(version, "Rejected", reason, as_json=as_json, aws=aws)
+
+
+@app.command()
+@guarded
+def report(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("report.html")) -> None:
+    """Write the report of the last demo run as one HTML file."""
+    from slipway.cli.report import report as command
+
+    command(path)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    short_help="Data, training, releases, drift and retraining, on this machine.",
+)
+def demo(context: typer.Context) -> None:
+    """Hand over to `slipway.cli.demo`, which is imported only now."""
+    try:
+        command = importlib.import_module("slipway.cli.demo").demo
+    except ModuleNotFoundError as error:
+        missing = error.name or "slipway.cli.demo"
+        guarded(_absent)(missing)
+        return
+    one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    one.command()(command)
+    one(args=context.args, prog_name="slipway demo")
+
+
+def _absent(module: str) -> None:
+    raise Failure(
+        "SLW603", f"This installation lacks {module}.", where=sys.prefix, fix="run make setup in the checkout"
+    )
+
+
+@cloud.command()
+@guarded
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
+    speed: Annotated[float, typer.Option(min=0, max=100_000, help="Cloud seconds in a second.")] = 1.0,
+    no_deploy: Annotated[bool, typer.Option("--no-deploy", help="Start it empty.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Start it, and deploy every stack into it with the real CDK CLI."""
+    from slipway.cli.cloud import up as command
+
+    command(port=port, speed=speed, deploy=not no_deploy, quiet=quiet)
+
+
+@cloud.command()
+@guarded
+def down(quiet: Quiet = False) -> None:
+    """Stop it. Nothing is left running; well if it does not run."""
+    from slipway.cli.cloud import down as command
+
+    command(quiet=quiet)
+
+
+@cloud.command("status")
+@guarded
+def cloud_status(as_json: Json = False) -> None:
+    """Whether it runs, where, and how fast its clock is."""
+    from slipway.cli.cloud import status as command
+
+    command(as_json=as_json)
+
+
+@cloud.command()
+@guarded
+def reset(quiet: Quiet = False) -> None:
+    """Stop it and remove all it keeps."""
+    from slipway.cli.cloud import reset as command
+
+    command(quiet=quiet)

@@ -1,0 +1,1 @@
+"""The stages of the demo, in the order of `slipway.demo.flow`."""

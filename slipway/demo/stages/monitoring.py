@@ -1,0 +1,168 @@
+"""Months lived again: first a fair sample of those trained on, then one after the other until drift starts a training."""
+
+import asyncio
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slipway.demo import waiting
+from slipway.demo.client import Bounds, Reply, Target, send
+from slipway.demo.errors import CLIENT_DIED, DECLARATIONS, NO_DRIFT, DemoError
+from slipway.demo.records import sample
+from slipway.demo.result import Retraining, Window
+from slipway.demo.setting import TRAINED_MONTHS, Demo
+from slipway.demo.stages.groundwork import upload
+from slipway.demo.stages.training import refusal
+from slipway_lambda.contracts.monitoring import SCHEDULED_TIME
+
+RECORDS = 600
+REQUESTS_A_SECOND = 400.0
+USUAL_SECONDS = 60.0
+LATEST_MINUTE = 40
+"""A replay begun later in the hour might run into the next one."""
+MONTHS = ("", "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+          "November", "December")  # fmt: skip
+
+
+def watch(demo: Demo) -> None:
+    """Replay until a window has violations and starts a training."""
+    minute = due_minute(demo)
+    _replay(demo, "January to March", [demo.month_file(m) for m in TRAINED_MONTHS], minute)
+    for month in range(TRAINED_MONTHS[-1] + 1, 13):
+        upload(demo, month)
+        output = _replay(demo, MONTHS[month], [demo.month_file(month)], minute)
+        if output.get("decision") == "retrain":
+            demo.retraining_execution = output["training_execution"]
+            return
+    last = demo.result.monitoring[-1]
+    raise DemoError(
+        NO_DRIFT,
+        f"No month up to December made the monitor start a training; the last window found {len(last.violations)} violations"
+        f" and decided {last.decision!r}.",
+        "See monitors.data_quality.drift_threshold and retrain in models/flight-delays/model.yaml.",
+    )
+
+
+def retrain(demo: Demo) -> None:
+    """The training that nobody started: wait for its end, and for what the champion gate said."""
+    if not demo.retraining_execution:
+        raise DemoError(NO_DRIFT, "The monitor started no training.", "Report this as a bug.")
+    stepfunctions = demo.client("stepfunctions")
+    demo.trainings["drift"] = demo.retraining_execution
+    end = waiting.succeeded(
+        stepfunctions, demo.retraining_execution, "The retraining", seconds=demo.seconds(120), alive=demo.alive
+    )
+    asked = end.output.get("triggered_by") or {}
+    outcome = str(end.output.get("outcome", ""))
+    reason = refusal(end.output) if outcome == "refused" else _gain(end.output)
+    demo.result.retraining = Retraining(str(asked.get("trigger", "")), outcome, reason)
+    demo.progress.note(f"retraining {outcome}: {reason}")
+
+
+def _gain(output: dict[str, Any]) -> str:
+    rows = [row for row in output.get("gate_rows") or [] if row.get("gate") == "champion"]
+    told = "; ".join(f"{r['metric']} {r['value']:.4f} against the champion's {r['champion']:.4f}" for r in rows)
+    return f"version {output.get('version')} waits for approval" + (f": {told}" if told else "")
+
+
+def _replay(demo: Demo, name: str, files: list[Any], minute: int) -> dict[str, Any]:
+    """Send the records, end the hour, wait for the monitor that looks at it."""
+    demo.progress.say(f"{name}: sending records")
+    now = _now(demo)
+    if now.minute > LATEST_MINUTE:
+        demo.cloud.clock.advance(((_hour(now) + timedelta(hours=1)) - now).total_seconds() + 1)
+    window = _hour(_now(demo))
+    rows = sample(files, demo.columns, RECORDS)
+    _send(demo, rows)
+    # The turn of the hour closes the captured objects.
+    demo.cloud.clock.advance(max(0.0, (window + timedelta(hours=1, seconds=2) - _now(demo)).total_seconds()))
+    waiting.until(
+        lambda: True if captured(demo, window) >= len(rows) else None, f"the captured records of {window:%H}:00",
+        seconds=demo.seconds(15), every=0.1,
+    )  # fmt: skip
+    due = window + timedelta(hours=1, minutes=minute)
+    demo.cloud.clock.advance(max(0.0, (due + timedelta(seconds=2) - _now(demo)).total_seconds()))
+    demo.progress.say(f"{name}: the monitor looks at the hour")
+    output = _looked_at(demo, due)
+    violations = [f"{v['feature_name']}: {v['constraint_check_type']}" for v in output.get("violations") or []]
+    span = output.get("window") or {}
+    text = f"{span.get('start', window.isoformat())} to {span.get('end', '')}".removesuffix(" to ")
+    found = Window(text, int(output.get("records") or 0), violations, name, str(output.get("decision", "")))
+    demo.result.monitoring.append(found)
+    drifted = ", ".join(v.split(":")[0] for v in violations) or "none"
+    demo.progress.note(f"{name}: {found.records} records, violations: {drifted}")
+    return output
+
+
+def _send(demo: Demo, rows: list[str]) -> None:
+    target = Target.from_environment(demo.endpoint, demo.cloud.environment())
+    replies: list[Reply] = []
+    asyncio.run(send(target, rows, Bounds(REQUESTS_A_SECOND, len(rows), demo.seconds(60)), replies.append))
+    failed = [reply for reply in replies if not reply.ok]
+    if failed or len(replies) != len(rows):
+        raise DemoError(
+            CLIENT_DIED,
+            f"{len(failed)} of {len(replies)} replayed requests failed ({len(rows)} were to be sent):"
+            f" {failed[0].error if failed else 'the rest was not answered in time'}",
+            "Run `slipway demo --keep` and look at the endpoint with `slipway status`.",
+        )
+
+
+def captured(demo: Demo, window: datetime) -> int:
+    """Records captured in the window's hour."""
+    s3, name = demo.client("s3"), demo.declared[2].name
+    prefix = f"{name}/capture/{demo.endpoint}/main/{window:%Y/%m/%d/%H}/"
+    found = s3.list_objects_v2(Bucket=demo.places.capture_bucket, Prefix=prefix).get("Contents", [])
+    bodies = (s3.get_object(Bucket=demo.places.capture_bucket, Key=item["Key"])["Body"].read() for item in found)
+    return sum(body.count(b"\n") for body in bodies)
+
+
+def _looked_at(demo: Demo, due: datetime) -> dict[str, Any]:
+    """The output of the monitor execution that the schedule started for this due time."""
+    stepfunctions, machine = demo.client("stepfunctions"), demo.places.need("monitor_machine")
+    others: set[str] = set()
+
+    def find() -> str | None:
+        for item in stepfunctions.list_executions(stateMachineArn=machine, maxResults=20)["executions"]:
+            arn = str(item["executionArn"])
+            if arn in others:
+                continue
+            asked = waiting._object(stepfunctions.describe_execution(executionArn=arn).get("input"))
+            if _hour_of(str(asked.get(SCHEDULED_TIME, ""))) == _hour(due):
+                return arn
+            others.add(arn)
+        return None
+
+    begun = time.monotonic()
+    arn = waiting.until(find, f"the monitor run due at {due:%H:%M}", seconds=demo.seconds(30), every=0.1)
+    left = max(5.0, demo.seconds(USUAL_SECONDS) - (time.monotonic() - begun))
+    return waiting.succeeded(stepfunctions, arn, f"The monitor run of {due:%H:%M}", seconds=left).output
+
+
+def due_minute(demo: Demo) -> int:
+    """The minute of every hour at which the monitor's schedule fires."""
+    schedule = demo.client("scheduler").get_schedule(Name=demo.places.need("monitor_schedule"))
+    match = re.fullmatch(r"cron\((\d+) \* \* \* \? \*\)", schedule["ScheduleExpression"])
+    if not match:
+        raise DemoError(
+            DECLARATIONS,
+            f"The monitor's schedule is {schedule['ScheduleExpression']}, not once an hour.",
+            "Set monitors.data_quality.schedule to hourly in models/flight-delays/model.yaml.",
+        )
+    return int(match[1])
+
+
+def _now(demo: Demo) -> datetime:
+    return datetime.fromtimestamp(demo.cloud.clock.now(), UTC)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _hour_of(text: str) -> datetime | None:
+    try:
+        return _hour(datetime.fromisoformat(text).astimezone(UTC))
+    except ValueError:
+        return None
