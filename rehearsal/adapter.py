@@ -34,15 +34,15 @@ class SageMakerService:
         self._runtime = runtime
 
     async def handle_request(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | str, query: dict[str, Any]
+        self, _method: str, path: str, headers: dict[str, str], body: bytes | str, query: dict[str, Any]
     ) -> Response:
         """One request, already authenticated and authorised for its own action by the emulator."""
         scope = scope_of_request()
         parts = path.strip("/").split("/")
         if parts[0] == "endpoints" and len(parts) == 3:
             raw = body.encode() if isinstance(body, str) else body
-            result: Response = await self._runtime.sagemaker.invoke(parts[1], dict(headers), raw, scope)
-            return result
+            invoked: Response = await self._runtime.sagemaker.invoke(parts[1], dict(headers), raw, scope)
+            return invoked
         action = headers.get("x-amz-target", "").split(".")[-1]
         try:
             params = json.loads(body or b"{}")
@@ -58,7 +58,8 @@ class SageMakerService:
                 words = f"User: {who} is not authorized to perform: {need.action} on resource: {need.resource}"
                 return error("AccessDeniedException", words)
         principal = iam_evaluator.caller_arn()
-        return await self._runtime.in_thread(self.call, action, params, scope, principal)
+        result: Response = await self._runtime.in_thread(self.call, action, params, scope, principal)
+        return result
 
     def call(self, action: str, params: dict[str, Any], scope: Scope, principal: str) -> Response:
         """Run one action of the overlay in this thread."""

@@ -1,4 +1,4 @@
-"""CloudWatch alarms as documented: own dimensions, one statistic for each period, M of N, missing data, on cloud time."""
+"""CloudWatch alarms as documented: own dimensions, a statistic for each period, M of N, missing data, cloud time."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -3,7 +3,6 @@
 import contextvars
 import copy
 import io
-import os
 import shutil
 import tempfile
 import threading
@@ -16,15 +15,32 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.adapter import scope_of_request
 from rehearsal.emulator import EmulatorHost, write_log
+from rehearsal.host import Image
 from rehearsal.images import MANIFEST_TYPE, BuildError
 from rehearsal.runtime import Runtime
 
-_PUSH_ACTIONS = (
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-    "ecr:CompleteLayerUpload",
-    "ecr:BatchCheckLayerAvailability",
-)
+# What docker push asks of the registry before it puts the manifest.
+_LAYERS = ("InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "BatchCheckLayerAvailability")
+
+
+def describe_images(original: Callable[[Mapping[str, Any]], Any], _: Runtime) -> Callable[[Mapping[str, Any]], Any]:
+    """DescribeImages that refuses an image it lacks; the emulator's empty list would be taken for presence."""
+    from ministack.services import ecr
+
+    def describe(data: Mapping[str, Any]) -> Any:
+        repository = data.get("repositoryName", "")
+        for wanted in data.get("imageIds") or ():
+            if repository in ecr._repositories and ecr._find_image(repository, wanted) is None:
+                named = (
+                    f"imageTag:'{wanted.get('imageTag', 'null')}', imageDigest:'{wanted.get('imageDigest', 'null')}'"
+                )
+                words = (
+                    f"The image with imageId {{{named}}} does not exist within the repository with name '{repository}'"
+                )
+                return ecr.error_response_json("ImageNotFoundException", words, 400)
+        return original(data)
+
+    return describe
 
 
 def start_build(_: Callable[[Mapping[str, Any]], Any], runtime: Runtime) -> Callable[[Mapping[str, Any]], Any]:
@@ -81,7 +97,7 @@ def _run(
         say(f"Successfully built {image.digest}")
         codebuild._record_phase(build, phase, "SUCCEEDED")
         phase = "POST_BUILD"
-        _push(repository, tag, manifest, role, runtime)
+        _push(image, tag, manifest, role, runtime)
         runtime.images.add(image)
         say(f"{tag}: digest: {image.digest} size: {len(manifest)}")
         codebuild._record_phase(build, phase, "SUCCEEDED")
@@ -107,7 +123,7 @@ def _unpack(location: str, role: str, workspace: Path, runtime: Runtime) -> None
     content = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in archive.namelist():
-            if os.path.isabs(name) or ".." in Path(name).parts:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise BuildError(f"the source archive holds a path outside itself: {name}")
         archive.extractall(workspace)
 
@@ -122,7 +138,8 @@ def _destination(variables: Mapping[str, str]) -> tuple[str, str]:
     return (repository if "/" in repository and ".dkr.ecr." in repository else host + repository), tag
 
 
-def _push(repository: str, tag: str, manifest: str, role: str, runtime: Runtime) -> None:
+def _push(image: Image, tag: str, manifest: str, role: str, runtime: Runtime) -> None:
+    repository = image.repository_uri
     from rehearsal.authority import DeniedError
     from rehearsal.permissions import Need
 
@@ -131,7 +148,7 @@ def _push(repository: str, tag: str, manifest: str, role: str, runtime: Runtime)
     client = EmulatorHost(runtime).client("ecr", role, scope, "CodeBuild")
     client.get_authorization_token()
     try:
-        runtime.authority.require(role, "CodeBuild", [Need(action, arn) for action in _PUSH_ACTIONS], scope)
+        runtime.authority.require(role, "CodeBuild", [Need(f"ecr:{action}", arn) for action in _LAYERS], scope)
     except DeniedError as denied:
         raise BuildError(f"denied: {denied}") from None
     try:
@@ -139,12 +156,7 @@ def _push(repository: str, tag: str, manifest: str, role: str, runtime: Runtime)
             repositoryName=name, imageManifest=manifest, imageManifestMediaType=MANIFEST_TYPE, imageTag=tag
         )
     except client.exceptions.ImageTagAlreadyExistsException:
-        held = client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])["imageDetails"][0][
-            "imageDigest"
-        ]
-        import hashlib
-
-        if held != "sha256:" + hashlib.sha256(manifest.encode()).hexdigest():
+        if runtime.images.digest_of(f"{repository}:{tag}") != image.digest:
             raise
         # The same bytes under the same tag: docker push calls that success, immutable or not.
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,13 @@ from rehearsal.runtime import Runtime
 _KINDS = ("Model", "EndpointConfig", "Endpoint", "ModelPackageGroup", "MonitoringSchedule", "DataQualityJobDefinition")
 _NAMED = {"DataQualityJobDefinition": "JobDefinitionName"}
 _WAIT_SECONDS = 900.0
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "boolean": lambda text: text.lower() == "true",
+}
 
 
 def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
@@ -54,9 +61,9 @@ class _Resource:
     ) -> tuple[str, dict[str, Any]]:
         name = physical_id.rsplit("/", 1)[-1]
         if self._kind == "Endpoint" and new.get(self._name) == old.get(self._name):
-            self._call("UpdateEndpoint", {**new, self._name: self._real_name(name)})
+            self._call("UpdateEndpoint", {**new, self._name: name})
             self._settle(name)
-            return physical_id, self._attributes(self._real_name(name), physical_id)
+            return physical_id, self._attributes(name, physical_id)
         if self._kind == "ModelPackageGroup" and new.get(self._name) == old.get(self._name):
             if new.get("ModelPackageGroupPolicy"):
                 self._policy(name, new["ModelPackageGroupPolicy"])
@@ -70,16 +77,13 @@ class _Resource:
         self.delete(physical_id, old)
         return fresh
 
-    def delete(self, physical_id: str, properties: Mapping[str, Any]) -> None:
+    def delete(self, physical_id: str, _: Mapping[str, Any]) -> None:
         name = physical_id.rsplit("/", 1)[-1]
         try:
-            self._call(f"Delete{self._kind}", {self._name: self._real_name(name)})
+            self._call(f"Delete{self._kind}", {self._name: name})
         except ValueError as error:
             if not any(words in str(error) for words in ("Could not find", "does not exist", "ResourceNotFound")):
                 raise
-
-    def _real_name(self, lowered: str) -> str:
-        return lowered  # names of the service are case-insensitive in ARNs; our stacks use lower case
 
     def _attributes(self, name: str, arn: str) -> dict[str, Any]:
         return {self._name: name, "Arn": arn, f"{self._kind}Arn": arn, "JobDefinitionArn": arn, "Id": arn}
@@ -131,12 +135,8 @@ def coerce(value: Any, shape: Any) -> Any:
         return [coerce(item, shape.member) for item in value]
     if kind == "map" and isinstance(value, Mapping):
         return {key: coerce(item, shape.value) for key, item in value.items()}
-    if isinstance(value, str) and kind in ("integer", "long"):
-        return int(value)
-    if isinstance(value, str) and kind in ("float", "double"):
-        return float(value)
-    if isinstance(value, str) and kind == "boolean":
-        return value.lower() == "true"
+    if isinstance(value, str):
+        return _FROM_TEXT.get(kind, str)(value)
     return str(value) if kind == "string" and isinstance(value, int | float) else value
 
 

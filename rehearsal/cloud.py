@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,7 +52,9 @@ class CloudClock:
 class Cloud:
     """One running embedded cloud. Use it as a context manager, or call `stop`, which is safe to call twice."""
 
-    def __init__(self, directory: Path, state: statefile.State, process: "subprocess.Popen[bytes] | None" = None) -> None:
+    def __init__(
+        self, directory: Path, state: statefile.State, process: "subprocess.Popen[bytes] | None" = None
+    ) -> None:
         self.directory, self._state, self._process = directory, state, process
         self._lifeline: int | None = None
         self.clock = CloudClock(self)
@@ -83,7 +86,11 @@ class Cloud:
         command += ["--region", region, "--port", str(port), "--speed", str(speed), "--core", core]
         command += ["--ready-fd", str(ready_write), *([] if detach else ["--parent-fd", str(life_read)])]
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment |= {"PYTHONPATH": os.pathsep.join(entry for entry in (str(_ROOT), *sys.path) if entry)} if core[:10] != "rehearsal." else {}
+        environment |= (
+            {"PYTHONPATH": os.pathsep.join(entry for entry in (str(_ROOT), *sys.path) if entry)}
+            if core[:10] != "rehearsal."
+            else {}
+        )
         environment["SLIPWAY_CLOUD"] = str(directory)
         with contextlib.ExitStack() as files:
             try:
@@ -101,7 +108,9 @@ class Cloud:
             except OSError as error:
                 for descriptor in (ready_read, ready_write, life_read, life_write):
                     os.close(descriptor)
-                raise CloudError(f"the embedded cloud cannot start: {error}", "Free space, or name another directory") from None
+                raise CloudError(
+                    f"the embedded cloud cannot start: {error}", "Free space, or name another directory"
+                ) from None
         os.close(ready_write)
         os.close(life_read)
         if detach:
@@ -198,7 +207,8 @@ class Cloud:
             raise CloudError(f"the cloud refused {method} {name}: {words}", "Correct the call") from None
         except (OSError, ValueError) as error:
             raise CloudNotRunningError(
-                f"the embedded cloud in {self.directory} does not answer: {error}", "Start it again with `slipway cloud up`"
+                f"the embedded cloud in {self.directory} does not answer: {error}",
+                "Start it again with `slipway cloud up`",
             ) from None
 
     def fault(self, row: str, *, times: int = 1, **where: Any) -> None:
@@ -275,7 +285,9 @@ class Cloud:
     def __enter__(self) -> "Cloud":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -284,7 +296,10 @@ def _await_ready(descriptor: int, process: "subprocess.Popen[bytes]", directory:
     while not text.endswith(b"\n"):
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return {"error": f"the cloud did not answer within {START_SECONDS:g} s", "fix": f"Read {directory}/cloud.log"}
+            return {
+                "error": f"the cloud did not answer within {START_SECONDS:g} s",
+                "fix": f"Read {directory}/cloud.log",
+            }
         piece = os.read(descriptor, 4096)
         if not piece:
             process.wait()
@@ -300,9 +315,7 @@ def _end_group(group: int) -> None:
 
 
 def _sweep(directory: Path) -> None:
-    """After a cloud that was killed: end what it left, known by its environment and not by a bare pid; remove its files."""
-    import shutil
-
+    """After a killed cloud: end what it left, known by its environment and not by a bare pid; remove its files."""
     if not directory.exists() or statefile.is_held(directory):
         return
     mark = f"SLIPWAY_CLOUD={directory}\0".encode()

@@ -32,7 +32,9 @@ class Control:
             ("POST", "shutdown"): lambda _: None,
         }
 
-    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         """Answer one request in JSON."""
         given = dict(scope["headers"]).get(TOKEN_HEADER, b"").decode("latin-1")
         if scope["client"][0] != "127.0.0.1" or not hmac.compare_digest(given, self._token):

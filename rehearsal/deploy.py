@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 CLI_VERSION = "2.1148.1"
 TOOLKIT_STACK = "CDKToolkit"
 _EVENT = re.compile(
-    r"(?P<stack>[\w-]+) \| +(?P<done>[\d/]+) \| (?P<time>[^|]+) \| (?P<status>[A-Z_]+) +\| (?P<type>[\w:]+) +\| (?P<rest>.*)"
+    r"(?P<stack>[\w-]+) \| +(?P<done>[\d/]+) \| (?P<time>[^|]+) "
+    r"\| (?P<status>[A-Z_]+) +\| (?P<type>[\w:]+) +\| (?P<rest>.*)"
 )
 
 
@@ -63,7 +64,16 @@ class Cdk:
         names = self._stack_names(assembly)
         self.bootstrap(cloud)
         started = time.monotonic()
-        options = ["--require-approval", "never", "--concurrency", "5", "--progress", "events", "--asset-parallelism", "true"]
+        options = [
+            "--require-approval",
+            "never",
+            "--concurrency",
+            "5",
+            "--progress",
+            "events",
+            "--asset-parallelism",
+            "true",
+        ]
         self._run(cloud, ["deploy", *stacks, "--app", str(assembly.resolve()), *options], on_event)
         seconds = time.monotonic() - started
         client = cloud.client("cloudformation")
@@ -137,7 +147,9 @@ class Cdk:
         if process.returncode != 0:
             output = "\n".join(tail)
             raise DeployError(
-                f"cdk {words[0]} failed: {_reason(tail)}", "Correct the cause above and run it again: it is safe to repeat", output
+                f"cdk {words[0]} failed: {_reason(tail)}",
+                "Correct the cause above and run it again: it is safe to repeat",
+                output,
             )
 
 

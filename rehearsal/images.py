@@ -144,6 +144,10 @@ class Images:
             )
         return image
 
+    def digest_of(self, uri: str) -> str:
+        """The digest that the registry holds under a tag."""
+        return self._resolve(uri)[1]
+
     @staticmethod
     def _resolve(uri: str) -> tuple[str, str]:
         from ministack.services import ecr

@@ -111,7 +111,7 @@ def check_optimised(resource: str, arguments: Any, runtime: Runtime) -> None:
         _fail(_DENIED_AS.get(service, f"{service.upper()}.AccessDeniedException"), str(denied))
 
 
-def check_request(
+def check_request(  # noqa: PLR0917  # the parts of a request, as the emulator passes them
     method: str, path: str, headers: Mapping[str, str], body: Any, query: Mapping[str, Any], runtime: Runtime
 ) -> None:
     """The same for a request that an SDK task is about to make."""

@@ -15,25 +15,15 @@ _NAMESPACE = re.compile(rb'"Namespace"\s*:\s*"([^"]+)"')
 
 
 def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
-    """SageMaker and SageMaker Runtime answer like any other service."""
+    """SageMaker and SageMaker Runtime answer like any other service; the emulator routes by the scope they sign for."""
     service = SageMakerService(runtime)
     return {**original, **dict.fromkeys(SERVICES, service.handle_request)}
-
-
-def patterns(original: dict[str, Any], _: Runtime) -> dict[str, Any]:
-    """Both clients sign for the scope `sagemaker`."""
-    original["sagemaker"] = {
-        "target_prefixes": ["SageMaker."],
-        "host_patterns": [r"sagemaker\."],
-        "credential_scope": "sagemaker",
-    }
-    return original
 
 
 def iam_action(original: Callable[..., str | None], _: Runtime) -> Callable[..., str | None]:
     """InvokeEndpoint is a path; all else of SageMaker is a target header."""
 
-    def extract(
+    def extract(  # noqa: PLR0917  # the emulator\'s own signature
         service: str, method: str, path: str, headers: dict[str, str], body: bytes, params: dict[str, Any]
     ) -> str | None:
         if service in SERVICES:
@@ -45,9 +35,9 @@ def iam_action(original: Callable[..., str | None], _: Runtime) -> Callable[...,
 
 
 def resource_arn(original: Callable[..., str], _: Runtime) -> Callable[..., str]:
-    """The ARN that SageMaker checks a request against."""
+    """The ARN that SageMaker checks a request against; and CodeBuild, where a request names builds."""
 
-    def extract(
+    def extract(  # noqa: PLR0917  # the emulator\'s own signature
         service: str,
         method: str,
         path: str,
@@ -57,6 +47,9 @@ def resource_arn(original: Callable[..., str], _: Runtime) -> Callable[..., str]
         region: str,
         account: str,
     ) -> str:
+        if service == "codebuild" and (builds := _json(body).get("ids")):
+            # A build's id is its project's name and a UUID, and it is the project that is authorised.
+            return f"arn:aws:codebuild:{region}:{account}:project/{builds[0].rpartition(':')[0]}"
         if service not in SERVICES:
             return original(service, method, path, headers, body, params, region, account)
         if path.startswith("/endpoints/"):
@@ -85,7 +78,7 @@ def enforce(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any
     """Write every decision about a caller down. The operator (account root) is never denied, so never counted."""
     from ministack.core import iam_evaluator
 
-    def checked(
+    def checked(  # noqa: PLR0917  # the emulator\'s own signature
         access_key: str,
         action: str,
         service: str,

@@ -51,7 +51,10 @@ def main() -> None:
     except CloudError as error:
         _report(arguments.ready_fd, {"error": error.message, "fix": error.fix})
     except OSError as error:
-        _report(arguments.ready_fd, {"error": f"the embedded cloud stopped: {error}", "fix": "Free space or permissions there"})
+        _report(
+            arguments.ready_fd,
+            {"error": f"the embedded cloud stopped: {error}", "fix": "Free space or permissions there"},
+        )
     finally:
         if held is not None:
             _clean(directory)
@@ -66,7 +69,8 @@ def _listen(port: int) -> socket.socket:
         listener.bind((HOST, port))
     except OSError as error:
         raise CloudError(
-            f"port {port} on {HOST} cannot be used: {error.strerror}", "Stop what uses it, or take port 0 for any free one"
+            f"port {port} on {HOST} cannot be used: {error.strerror}",
+            "Stop what uses it, or take port 0 for any free one",
         ) from None
     listener.listen(512)
     return listener
@@ -98,7 +102,9 @@ def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> N
     )
 
 
-async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:
+async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud comes up and goes down
+    arguments: argparse.Namespace, listener: socket.socket
+) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app

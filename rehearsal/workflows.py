@@ -88,7 +88,7 @@ def invoke_with_callback(original: Callable[..., Any], runtime: Runtime) -> Call
 def guard_calls(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any]:
     """SDK tasks reach a service through this function: check the role, then let the service work without it."""
 
-    def call(
+    def call(  # noqa: PLR0917  # the emulator\'s own signature
         handler: Callable[..., Any],
         method: str,
         path: str,
@@ -160,7 +160,7 @@ def jsonata_functions(original: Callable[[Any], None], runtime: Runtime) -> Call
 
 
 def parallel(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
-    """JSONata: branches get Arguments, own copies of the variables, and the state's Output and Assign see the results."""
+    """JSONata: branches get Arguments, own variables; Output and Assign see the results."""
     from ministack.services import stepfunctions as sfn
 
     def run(state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
@@ -197,3 +197,15 @@ def parallel(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
         return output, sfn._next_or_end(state)
 
     return run
+
+
+def succeed_output(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
+    """A Succeed state's Output; the emulator reads only its OutputPath, which JSONata states do not have."""
+    from ministack.services import stepfunctions as sfn
+
+    def output(state: dict[str, Any], data: Any, context: dict[str, Any] | None = None) -> Any:
+        if state.get("Type") == "Succeed" and sfn._state_query_language(state, context) == "JSONata":
+            return sfn._apply_jsonata_output(state, data, context, default=data)
+        return original(state, data, context)
+
+    return output

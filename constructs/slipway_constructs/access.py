@@ -31,6 +31,10 @@ class Access:
         self._objects(bucket, patterns, "s3:PutObject")
         self._key(bucket, "kms:GenerateDataKey", "kms:Decrypt")
 
+    def delete(self, bucket: s3.IBucket, *patterns: str) -> None:
+        """Delete objects; versions of them stay."""
+        self._objects(bucket, patterns, "s3:DeleteObject")
+
     def list(self, bucket: s3.IBucket, *patterns: str) -> None:
         """See the keys below prefixes."""
         self._role.add_to_principal_policy(

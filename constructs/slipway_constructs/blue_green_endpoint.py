@@ -18,8 +18,8 @@ PATIENCE = Duration.minutes(15)
 class BlueGreenEndpoint(Construct):
     """A custom resource whose physical id is the endpoint's name.
 
-    Deploying it creates nothing: a first release does. A changed spec starts a guarded release of the version that is live, and does not
-    wait for it. Deleting it deletes the endpoint and the configs and models that releases made.
+    Deploying it creates nothing: a first release does. A changed spec starts a guarded release of the version that is
+    live, and does not wait for it. Deleting it deletes the endpoint and the configs and models that releases made.
     """
 
     def __init__(
@@ -33,9 +33,7 @@ class BlueGreenEndpoint(Construct):
         foundation: Foundation,
     ) -> None:
         super().__init__(scope, id_)
-        function = StageFunction(
-            self, "Function", verb="release_endpoint", foundation=foundation, timeout=PATIENCE
-        )
+        function = StageFunction(self, "Function", verb="release_endpoint", foundation=foundation, timeout=PATIENCE)
         self._allow(function, machine, resources)
         self.resource = CustomResource(
             self,
@@ -65,5 +63,5 @@ class BlueGreenEndpoint(Construct):
         assert isinstance(function.role, iam.Role)
         accept_wildcards(
             function.role,
-            "Configs and models are named by each release below the endpoint's name; SageMaker's list calls take no resource.",
+            "Releases name configs and models below the endpoint's name; SageMaker's list calls take no resource.",
         )

@@ -13,9 +13,11 @@ MICROSECONDS = 1000
 
 
 class ReleaseAlarms(Construct):
-    """One alarm for each declared objective, on the endpoint's own metrics of the one variant: old and new fleet together.
+    """One alarm for each declared objective, on the endpoint's own metrics of the one variant: old and new fleet
+    together.
 
-    Single metrics, since SageMaker does not document metric math for rollback alarms. No actions: SageMaker watches them during an update.
+    Single metrics, since SageMaker does not document metric math for rollback alarms. No actions: SageMaker watches
+    them during an update.
     """
 
     def __init__(self, scope: Construct, id_: str, *, model: Model, endpoint: str) -> None:
@@ -31,9 +33,7 @@ class ReleaseAlarms(Construct):
             self._add("ClientErrors", "Invocation4XXErrors", "Average", rate.percent / 100, rate.period_seconds)
         if declared.latency_p99 is not None:
             latency = declared.latency_p99
-            self._add(
-                "Latency", "ModelLatency", "p99", latency.milliseconds * MICROSECONDS, latency.period_seconds
-            )
+            self._add("Latency", "ModelLatency", "p99", latency.milliseconds * MICROSECONDS, latency.period_seconds)
 
     def _add(self, id_: str, metric: str, statistic: str, threshold: float, period_seconds: int) -> None:
         self.alarms.append(
@@ -51,7 +51,8 @@ class ReleaseAlarms(Construct):
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
                 evaluation_periods=PERIODS,
                 datapoints_to_alarm=BREACHING,
-                # A quiet minute is not an error; that nobody calls at all is judged by the release, which demands requests.
+                # A quiet minute is not an error; that nobody calls at all is judged by the release, which demands
+                # requests.
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
                 alarm_description=f"{metric} of {self._dimensions['EndpointName']}: sends a release back.",
             )

@@ -1,9 +1,6 @@
 """The Lambda stages of a release, each with a role that may do its own part only."""
 
-from collections.abc import Sequence
-
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -15,13 +12,15 @@ from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.stage_function import StageFunction
 
 REASON = (
-    "Artefacts, configs and models are named when they are made, below a prefix of this model or its endpoint; SageMaker's"
-    " list calls and CloudWatch's statistics take no resource."
+    "Artefacts, configs and models are named when they are made, below this model's or its endpoint's name; SageMaker's"
+    " list calls, CloudWatch's statistics and its alarms' states take no resource."
 )
 
 
 class ReleaseFunctions(Construct):
-    """`plan`, `inspect`, `preflight`, `verify`, `smoke`, `clean_up`: one for each decision of the machine; `settle`: for its bad ends."""
+    """`plan`, `inspect`, `preflight`, `verify`, `smoke`, `clean_up`: one for each decision of the machine; `settle`:
+    for its bad ends.
+    """
 
     def __init__(
         self,
@@ -32,13 +31,12 @@ class ReleaseFunctions(Construct):
         foundation: Foundation,
         image: ecr.IRepository,
         resources: ReleaseResources,
-        alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
         super().__init__(scope, id_)
         self._model, self._foundation, self._image, self._at = model, foundation, image, resources
         self.plan = StageFunction(self, "Plan", verb="plan_release", foundation=foundation)
         self.inspect = self._inspect()
-        self.preflight = self._preflight(alarms)
+        self.preflight = self._preflight()
         self.verify = self._verify()
         self.smoke = self._smoke()
         self.clean_up = self._clean_up()
@@ -56,11 +54,12 @@ class ReleaseFunctions(Construct):
         self._read_artefacts(function)
         return function
 
-    def _preflight(self, alarms: Sequence[cloudwatch.IAlarm]) -> StageFunction:
+    def _preflight(self) -> StageFunction:
         function = StageFunction(
             self, "Preflight", verb="check_preflight", foundation=self._foundation, timeout=Duration.minutes(1)
         )
-        _allow(function, ["cloudwatch:DescribeAlarms"], [a.alarm_arn for a in alarms])
+        # Authorised against all alarms of the account, whichever are asked for.
+        _allow(function, ["cloudwatch:DescribeAlarms"], ["*"])
         _allow(function, ["ecr:DescribeImages"], [self._image.repository_arn])
         _allow(function, ["sagemaker:DescribeEndpointConfig"], [self._at.config_arns])
         _allow(function, ["sagemaker:DescribeModel"], [self._at.model_arns])

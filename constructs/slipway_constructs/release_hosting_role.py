@@ -10,13 +10,15 @@ from slipway_constructs.access import Access, accept_wildcards, grant_key
 from slipway_constructs.foundation import Foundation
 
 REASON = (
-    "Artefacts, captured requests and log streams are named when they are made, below a prefix of this model or of SageMaker's"
+    "Artefacts, captured requests and log streams are named when they are made, below this model's name or SageMaker's"
     " endpoint logs; registry login and metrics take no resource."
 )
 
 
 class HostingRole(iam.Role):
-    """Pulls the serving image, reads this model's artefacts, writes captured requests, logs and metrics; nothing else."""
+    """Pulls the serving image, reads this model's artefacts, writes captured requests, logs and metrics; nothing
+    else.
+    """
 
     def __init__(
         self, scope: Construct, id_: str, *, model: Model, endpoint: str, foundation: Foundation, image: ecr.IRepository
@@ -41,7 +43,8 @@ class HostingRole(iam.Role):
         grant_key(foundation.keys.models, self, "kms:DescribeKey")
         self._allow(["ecr:GetAuthorizationToken"], ["*"])
         self._allow(
-            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], [image.repository_arn]
+            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+            [image.repository_arn],
         )
         group = f"arn:{Aws.PARTITION}:logs:{account}:log-group:/aws/sagemaker/Endpoints/{endpoint}"
         self._allow(

@@ -1,8 +1,5 @@
 """What the release machine's role may do: the native calls of its states, and what SageMaker does in its name."""
 
-from collections.abc import Sequence
-
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 
 from slipway_constructs.access import accept_wildcards, grant_key
@@ -19,13 +16,19 @@ def grant_release(
     functions: ReleaseFunctions,
     foundation: Foundation,
     hosting: iam.IRole,
-    alarms: Sequence[cloudwatch.IAlarm],
     telling: Telling,
     encrypts_volumes: bool,
 ) -> None:
     """Call last: it accepts the wildcards that are left in the role's policy."""
     ledger = foundation.ledger.table_arn
-    stages = (functions.plan, functions.inspect, functions.preflight, functions.verify, functions.smoke, functions.clean_up)
+    stages = (
+        functions.plan,
+        functions.inspect,
+        functions.preflight,
+        functions.verify,
+        functions.smoke,
+        functions.clean_up,
+    )
     for actions, resources in (
         (["sagemaker:ListModelPackages"], [at.group_arn]),
         (["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], [at.version_arns]),
@@ -34,8 +37,9 @@ def grant_release(
         # SageMaker checks both resources of these two.
         (["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"], [at.endpoint_arn, at.config_arns]),
         (["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint"], [at.endpoint_arn]),
-        # The alarms of an update are watched with the permissions of who asked for it.
-        (["cloudwatch:DescribeAlarms"], [a.alarm_arn for a in alarms]),
+        # The alarms of an update are watched with the permissions of who asked for it; the action is authorised against
+        # all alarms of the account, whichever are asked for.
+        (["cloudwatch:DescribeAlarms"], ["*"]),
         (["dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], [ledger]),
         (["lambda:InvokeFunction"], [f.function_arn for f in stages]),
     ):
@@ -59,6 +63,6 @@ def grant_release(
     telling.grant(role)
     accept_wildcards(
         role,
-        "Versions, models and configs are named when they are made, below this model's and this endpoint's name; log delivery"
-        " and X-Ray take no resource.",
+        "Versions, models and configs are named when they are made, below this model's or endpoint's name;"
+        " log delivery, X-Ray and alarm states take none.",
     )

@@ -13,20 +13,25 @@ RECOVERING = 3600
 """Back to the last good config, which has no waits but starts a whole fleet."""
 MARGIN = 600
 LOOKS_AT_MOST = 250
-"""Looks at the endpoint in one wait. With 14 history events a look at most, a machine stays far below the service's 25,000."""
+"""Looks at the endpoint in one wait. With 14 history events a look at most, a machine stays far below the service's
+25,000.
+"""
 
 
 @dataclass(frozen=True)
 class ReleaseTiming:
-    """`shifting`: SageMaker's own time limit and a margin, or a first creation's start-up. `holding`: the longest a lock is held.
-    `whole`: waiting for another release's lock, then one's own."""
+    """`shifting`: SageMaker's own time limit and a margin, or a first creation's start-up. `holding`: the longest a
+    lock is held. `whole`: waiting for another release's lock, then one's own.
+    """
 
     shifting: int
     poll: int
 
     @classmethod
     def of(cls, model: Model) -> "ReleaseTiming":
-        """From the declaration. Instances start one after another at worst in the service's own time, so creation gets the same limit."""
+        """From the declaration. Instances start one after another at worst in the service's own time, so creation gets
+        the same limit.
+        """
         shifting = max(model.rollout.timeout_seconds, 2 * model.endpoint.startup_timeout_seconds) + MARGIN
         return cls(shifting=shifting, poll=max(30, ceil(shifting / LOOKS_AT_MOST)))
 
@@ -37,7 +42,9 @@ class ReleaseTiming:
 
     @property
     def recovery_looks(self) -> int:
-        """Looks until a recovery counts as stuck; what still shifts is waited for as well, for it cannot be changed meanwhile."""
+        """Looks until a recovery counts as stuck; what still shifts is waited for as well, for it cannot be changed
+        meanwhile.
+        """
         return ceil((RECOVERING + MARGIN) / self.poll)
 
     @property

@@ -25,7 +25,9 @@ class ReleaseTriggers(Construct):
         self._on_sweep(machine, dead_letters)
 
     def _on_approval(self, machine: sfn.IStateMachine, group: str, dead_letters: DeadLetters) -> None:
-        """Any edit of an approved version fires the event again with its approval status; only approvals name that field as updated."""
+        """Any edit of an approved version fires the event again with its approval status; only approvals name that
+        field as updated.
+        """
         rule = events.Rule(
             self,
             "Approval",

@@ -23,7 +23,9 @@ from slipway_constructs.workflow.release_flow import ReleaseFlow
 
 
 class ReleaseWorkflow(Construct):
-    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms` and `at` are what others wire."""
+    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms` and `at` are what others
+    wire.
+    """
 
     def __init__(
         self,
@@ -52,7 +54,6 @@ class ReleaseWorkflow(Construct):
             foundation=foundation,
             image=image,
             resources=self.at,
-            alarms=self.alarms,
         )
         self.machine = self._machine(model, foundation, functions, dead_letters)
         ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)
@@ -79,7 +80,7 @@ class ReleaseWorkflow(Construct):
             settle=functions.settle,
             definition=flow.start,
             timeout=Duration.seconds(timing.whole),
-            comment=f"Makes the newest approved version of {model.name} live on {self.at.endpoint}, or leaves the last good one.",
+            comment=f"Makes {model.name}'s newest approved version live on {self.at.endpoint}, or keeps the last good.",
         ).state_machine
         assert isinstance(machine.role, iam.Role)
         grant_release(
@@ -88,7 +89,6 @@ class ReleaseWorkflow(Construct):
             functions=functions,
             foundation=foundation,
             hosting=self.hosting_role,
-            alarms=self.alarms,
             telling=flow.ending.telling,
             encrypts_volumes=bool(self._spec.volume_key_arn),
         )

@@ -80,7 +80,7 @@ class Training(Construct):
         grant_processing(role, [self.data_role])
         grant_training(role, [self.trainer_role])
         telling.grant(role)
-        registration.forbid_approval(role)  # type: ignore[arg-type]  # the library makes an iam.Role and types it as IRole
+        registration.forbid_approval(role)
         accept_wildcards(role, REASON)
 
 

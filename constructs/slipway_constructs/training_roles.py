@@ -44,5 +44,6 @@ def trainer_role(scope: Construct, id_: str, *, foundation: Foundation, images: 
     role.access.list(foundation.artefacts, *inputs, checkpoints)
     role.access.read(foundation.artefacts, *inputs, checkpoints)
     role.access.write(foundation.artefacts, f"{runs}*/model/*", checkpoints)
+    role.access.delete(foundation.artefacts, checkpoints)  # the sync mirrors what the container deletes
     role.settle()
     return role

@@ -1,6 +1,7 @@
 """What all parts of the embedded SageMaker share."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,5 +57,13 @@ class Core:
         """Wait for the threads that `run` started, this long in all."""
         with self._lock:
             threads = list(self._threads)
+        deadline = time.monotonic() + seconds
         for thread in threads:
-            thread.join(seconds)
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def bounded(work: Callable[[], None], seconds: float) -> None:
+    """Run `work`, but wait no longer than this: a host that is already half closed may never answer."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)

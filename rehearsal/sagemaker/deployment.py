@@ -80,9 +80,6 @@ class Deployment:
             self._update() if self._rollout else self._create()
         except ClosingError:
             pass
-        except Exception as error:  # a defect here must not leave an endpoint in an intermediate state without a word
-            self._fail(f"Request to service failed. {type(error).__name__}: {error}")
-            raise
         finally:
             if self._core.stopping.is_set():
                 self._close(self._new)
@@ -97,9 +94,11 @@ class Deployment:
         self._show("Creating", "Starting the instances of the endpoint.")
         try:
             self._start()
-        except FleetError as error:
+        except ClosingError:
+            raise
+        except Exception as error:
             self._close(self._new)
-            self._fail(str(error))
+            self._fail(str(error) if isinstance(error, FleetError) else f"Request to service failed. {error}")
             return
         for fleet in self._new:
             self._live.set_shares(fleet.variant, [(fleet, 1.0)], self._weights[fleet.variant])
@@ -117,8 +116,10 @@ class Deployment:
                 if self._faults & {"A03", "A09"}:
                     raise RollBackError("asked for by fault A03 or A09")
                 self._bake(step)
-        except (RollBackError, FleetError) as error:
-            self._roll_back(str(error))
+        except ClosingError:
+            raise
+        except Exception as error:  # also of the disk or the host: the old fleet goes on serving
+            self._roll_back(f"{type(error).__name__}: {error}")
             return
         self._finish()
 

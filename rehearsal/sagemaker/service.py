@@ -18,7 +18,7 @@ from rehearsal.sagemaker import (
     tags,
 )
 from rehearsal.sagemaker.actions import TABLE, Call
-from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.core import Core, bounded
 from rehearsal.sagemaker.errors import ServiceError
 from rehearsal.sagemaker.limits import Limits
 from rehearsal.sagemaker.router import Router
@@ -104,7 +104,7 @@ class SageMaker:
         await self._router.aclose()
 
     def close(self) -> None:
-        """End every process, write what is buffered, remove the files. Safe to call twice."""
+        """End every process, write what is buffered (while the host answers), remove the files. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
@@ -115,9 +115,8 @@ class SageMaker:
         for live in list(core.live.values()):
             for fleet in live.fleets():
                 fleet.close()
-        core.join(5.0)
-        core.metrics.close()
-        core.capture.close()
-        core.events.close()
+        core.join(2.0)
+        for part in (core.metrics, core.capture, core.events):
+            bounded(part.close, 2.0)
         for name in ("fleets", "jobs", "pids"):
             shutil.rmtree(core.root / name, ignore_errors=True)

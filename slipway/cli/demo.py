@@ -16,7 +16,7 @@ MOST_SPEED = 600.0
 INTERRUPTED = 130
 
 
-def demo(
+def demo(  # noqa: PLR0917 - the options of a command
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout; progress goes to stderr.")
     ] = False,

@@ -67,7 +67,7 @@ class Source(Declared):
     connection_arn: Annotated[
         str,
         StringConstraints(
-            pattern=r"^arn:[a-z-]+:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]+$"
+            pattern=r"^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]+$"
         ),
         Field(json_schema_extra=says("the ARN of an AWS CodeConnections connection")),
     ]

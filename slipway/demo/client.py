@@ -26,7 +26,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 MODEL_ERROR = 424
-"""InvokeEndpoint's HTTP status for ModelError: the container answered 4xx or 5xx, which the answer's OriginalStatusCode tells."""
+"""InvokeEndpoint's HTTP status for ModelError: the container answered 4xx or 5xx, which the answer's
+OriginalStatusCode tells."""
 IN_FLIGHT = 24
 ANSWER_SECONDS = 20.0
 DRAIN_SECONDS = 5.0
@@ -110,7 +111,8 @@ class Signer:
 
 
 async def send(target: Target, records: Sequence[str], bounds: Bounds, on_reply: Callable[[Reply], None]) -> None:
-    """Send the records round and round at the asked rate until a bound is met or `stop` is set; then wait for what is in flight.
+    """Send the records round and round at the asked rate until a bound is met or `stop` is set; then wait for what is
+    in flight.
 
     Open loop: a slow answer does not slow the next request down, up to IN_FLIGHT at once.
     """
@@ -128,7 +130,8 @@ async def send(target: Target, records: Sequence[str], bounds: Bounds, on_reply:
             await free.acquire()
             one = asyncio.create_task(_one(session, target, signer, records[number % len(records)], on_reply))
             under_way.add(one)
-            one.add_done_callback(lambda done: (under_way.discard(done), free.release()))  # type: ignore[func-returns-value]
+            one.add_done_callback(under_way.discard)
+            one.add_done_callback(lambda _: free.release())
         if under_way:
             await asyncio.wait(under_way, timeout=DRAIN_SECONDS if bounds.stop.is_set() else ANSWER_SECONDS)
 

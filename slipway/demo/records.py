@@ -8,7 +8,10 @@ from slipway.demo.errors import DATA_CHANGED, DemoError
 
 
 def sample(files: Iterable[Path], columns: Sequence[str], number: int, seed: int = 2013) -> list[str]:
-    """`number` rows drawn over all the files alike, as header-less CSV in the declared column order. The same seed draws the same rows."""
+    """`number` rows drawn over all the files alike, as header-less CSV in the declared column order.
+
+    The same seed draws the same rows.
+    """
     rows: list[str] = []
     for file in files:
         header, *lines = file.read_text(encoding="ascii").splitlines()

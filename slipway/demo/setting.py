@@ -73,6 +73,8 @@ class Demo:
     trainings: dict[str, str] = field(default_factory=dict)
     """What it was for → execution ARN."""
     retraining_execution: str | None = None
+    watched: list[tuple[str, str, str]] = field(default_factory=list)
+    """(month, monitor execution's ARN, its report's URI)."""
 
     @property
     def declared(self) -> tuple[Platform, Environment, Model]:

@@ -31,7 +31,8 @@ def facts(result: Result) -> list[str]:
     lines = []
     if result.deploy.stacks:
         lines.append(
-            f"Deployed {result.deploy.stacks} stacks, {result.deploy.resources} resources in {result.deploy.seconds:.1f} s"
+            f"Deployed {result.deploy.stacks} stacks, {result.deploy.resources} resources"
+            f" in {result.deploy.seconds:.1f} s"
         )
     if result.retraining.triggered_by:
         lines.append(
@@ -42,7 +43,8 @@ def facts(result: Result) -> list[str]:
     lines.append(where_the_time_went(result))
     if result.memory.peak_mb is not None:
         lines.append(
-            f"Peak memory {result.memory.peak_mb:.0f} MB over {result.memory.processes} processes ({result.memory.measure})"
+            f"Peak memory {result.memory.peak_mb:.0f} MB over {result.memory.processes} processes"
+            f" ({result.memory.measure})"
         )
     if result.report:
         lines.append(f"Report: {result.report}")

@@ -10,6 +10,7 @@ from slipway.demo.client import MODEL_ERROR, Reply
 from slipway.demo.errors import CLIENT_DIED, DemoError
 
 STOP_SECONDS = 10
+LOG = "client.jsonl"
 
 
 class Traffic:
@@ -20,7 +21,7 @@ class Traffic:
         count: int, seconds: float,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        source, self._log, self._errors = folder / "records.csv", folder / "client.jsonl", folder / "client.err"
+        source, self._log, self._errors = folder / "records.csv", folder / LOG, folder / "client.err"
         source.write_text("\n".join(records), encoding="utf-8")
         self._log.write_text("", encoding="utf-8")
         command = [sys.executable, "-m", "slipway.demo.client", "--endpoint", endpoint, "--records", str(source)]
@@ -48,8 +49,7 @@ class Traffic:
 
     def replies(self) -> list[Reply]:
         """All replies logged so far. A line that is still being written is left for the next look."""
-        text = self._log.read_text(encoding="utf-8")
-        return [Reply.parse(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return read(self._log)
 
     def stop(self) -> None:
         """Ask it to drain and end; kill it when it does not."""
@@ -60,6 +60,12 @@ class Traffic:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def read(log: Path) -> list[Reply]:
+    """The whole lines of a log."""
+    text = log.read_text(encoding="utf-8")
+    return [Reply.parse(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,8 @@ def by_second(replies: Iterable[Reply]) -> list[Second]:
 
 
 def canary_share(replies: Iterable[Reply], begin: float, end: float) -> tuple[int, int]:
-    """Failed by the model, and all requests, between the first and the last such failure: what the canary's share came to."""
+    """Failed by the model, and all requests, between the first and the last such failure: what the canary's share came
+    to."""
     sent = sorted((r for r in replies if begin <= r.at < end), key=lambda r: r.at)
     bad = [i for i, r in enumerate(sent) if r.status == MODEL_ERROR and r.original_status is not None]
     return (len(bad), bad[-1] - bad[0] + 1) if bad else (0, 0)

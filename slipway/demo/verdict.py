@@ -68,7 +68,8 @@ def _traffic(releases: list[Release], canary_share: float) -> list[str]:
     allowed = share_allowed(third.canary_requests, canary_share)
     if (bad := third.failed_requests - third.failed_by_platform) > allowed:
         faults.append(
-            f"version 3 failed {bad} of {third.canary_requests} requests, more than its canary share {canary_share:.0%} ({allowed})"
+            f"version 3 failed {bad} of {third.canary_requests} requests, more than its canary share"
+            f" {canary_share:.0%} ({allowed})"
         )
     if third.outcome == "rolled_back" and not third.cause:
         faults.append("version 3 was rolled back without a cause")

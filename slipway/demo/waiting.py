@@ -70,7 +70,8 @@ def succeeded(
         state = failed_state(stepfunctions.get_execution_history(executionArn=arn, maxResults=1000)["events"])
         raise DemoError(
             EXECUTION_FAILED,
-            f"{what} ended {end.status} in {state or 'an unknown state'} ({end.name}): {end.error} {short(end.cause)}".strip(),
+            f"{what} ended {end.status} in {state or 'an unknown state'} ({end.name}):"
+            f" {end.error} {short(end.cause)}".rstrip(),
             "The cause says what to mend; `slipway demo --keep` leaves the cloud up to look at it.",
         )
     return end

@@ -21,6 +21,7 @@ _KEYS = {
     "TrainMachine": "train_machine",
     "ReleaseMachine": "release_machine",
     "Endpoint": "endpoint",
+    "EndpointName": "endpoint",  # the id Endpoint is the custom resource's in our own stack
     "MonitorMachine": "monitor_machine",
     "MonitorSchedule": "monitor_schedule",
 }

@@ -39,31 +39,178 @@ def test_loads_the_declarations_of_the_repository(root: Path) -> None:
 
 
 FIELDS = [
-    ("canary_percent: 25", "canary_percent: 60", Code.OUT_OF_RANGE, "rollout.canary_percent", "60 is more than 50", "at least 1 and at most 50"),
-    ("canary_percent: 25", "canary_percent: 0", Code.OUT_OF_RANGE, "rollout.canary_percent", "0 is less than 1", "at least 1 and at most 50"),
-    ("holdout: 0.2", "holdout: 1", Code.OUT_OF_RANGE, "data.holdout", "1 is not less than 1", "more than 0 and less than 1"),
-    ("holdout: 0.2", "holdout: 0", Code.OUT_OF_RANGE, "data.holdout", "0 is not more than 0", "more than 0 and less than 1"),
-    ("bake_seconds: 300", "bake_secs: 300", Code.UNKNOWN_FIELD, "rollout.bake_secs", "is not a field of rollout", "did you mean bake_seconds?"),
-    ("owner: flight-operations", "zzz: 1", Code.UNKNOWN_FIELD, "zzz", "is not a field of this file", "this file takes approval, container"),
-    ("bake_seconds: 300", "bake_seconds: 1_000", Code.WRONG_TYPE, "rollout.bake_seconds", "1_000 is not a whole number", "write 1000"),
-    ("bake_seconds: 300", 'bake_seconds: "300"', Code.WRONG_TYPE, "rollout.bake_seconds", "300 is not a whole number", "without quotes"),
-    ("bake_seconds: 300", "bake_seconds: 5:00", Code.WRONG_TYPE, "rollout.bake_seconds", "5:00 is not a whole number", "give a whole number"),
-    ("bake_seconds: 300", "bake_seconds: 3.5", Code.WRONG_TYPE, "rollout.bake_seconds", "3.5 is not a whole number", "give a whole number"),
-    ("bake_seconds: 300", "bake_seconds: true", Code.WRONG_TYPE, "rollout.bake_seconds", "true is not a whole number", "give a whole number"),
+    (
+        "canary_percent: 25",
+        "canary_percent: 60",
+        Code.OUT_OF_RANGE,
+        "rollout.canary_percent",
+        "60 is more than 50",
+        "at least 1 and at most 50",
+    ),
+    (
+        "canary_percent: 25",
+        "canary_percent: 0",
+        Code.OUT_OF_RANGE,
+        "rollout.canary_percent",
+        "0 is less than 1",
+        "at least 1 and at most 50",
+    ),
+    (
+        "holdout: 0.2",
+        "holdout: 1",
+        Code.OUT_OF_RANGE,
+        "data.holdout",
+        "1 is not less than 1",
+        "more than 0 and less than 1",
+    ),
+    (
+        "holdout: 0.2",
+        "holdout: 0",
+        Code.OUT_OF_RANGE,
+        "data.holdout",
+        "0 is not more than 0",
+        "more than 0 and less than 1",
+    ),
+    (
+        "bake_seconds: 300",
+        "bake_secs: 300",
+        Code.UNKNOWN_FIELD,
+        "rollout.bake_secs",
+        "is not a field of rollout",
+        "did you mean bake_seconds?",
+    ),
+    (
+        "owner: flight-operations",
+        "zzz: 1",
+        Code.UNKNOWN_FIELD,
+        "zzz",
+        "is not a field of this file",
+        "this file takes approval, container",
+    ),
+    (
+        "bake_seconds: 300",
+        "bake_seconds: 1_000",
+        Code.WRONG_TYPE,
+        "rollout.bake_seconds",
+        "1_000 is not a whole number",
+        "write 1000",
+    ),
+    (
+        "bake_seconds: 300",
+        'bake_seconds: "300"',
+        Code.WRONG_TYPE,
+        "rollout.bake_seconds",
+        "300 is not a whole number",
+        "without quotes",
+    ),
+    (
+        "bake_seconds: 300",
+        "bake_seconds: 5:00",
+        Code.WRONG_TYPE,
+        "rollout.bake_seconds",
+        "5:00 is not a whole number",
+        "give a whole number",
+    ),
+    (
+        "bake_seconds: 300",
+        "bake_seconds: 3.5",
+        Code.WRONG_TYPE,
+        "rollout.bake_seconds",
+        "3.5 is not a whole number",
+        "give a whole number",
+    ),
+    (
+        "bake_seconds: 300",
+        "bake_seconds: true",
+        Code.WRONG_TYPE,
+        "rollout.bake_seconds",
+        "true is not a whole number",
+        "give a whole number",
+    ),
     ("spot: true", "spot: yes", Code.WRONG_TYPE, "training.spot", "yes is not true or false", "write true"),
     ("spot: true", "spot: off", Code.WRONG_TYPE, "training.spot", "off is not true or false", "write false"),
-    ("num_round: 100", "num_round: true", Code.WRONG_TYPE, "training.hyperparameters.num_round", "is not a number or text", "give a number or text"),
-    ("num_round: 100", "Num-Round: 100", Code.BAD_FORMAT, "training.hyperparameters.Num-Round", "has not the form", "lower-case letters"),
+    (
+        "num_round: 100",
+        "num_round: true",
+        Code.WRONG_TYPE,
+        "training.hyperparameters.num_round",
+        "is not a number or text",
+        "give a number or text",
+    ),
+    (
+        "num_round: 100",
+        "Num-Round: 100",
+        Code.BAD_FORMAT,
+        "training.hyperparameters.Num-Round",
+        "has not the form",
+        "lower-case letters",
+    ),
     ("owner: flight-operations", "owner: 3", Code.WRONG_TYPE, "owner", "3 is not text", 'write it in quotes: "3"'),
-    ("gates:\n", "gates: 3\nx: # ", Code.WRONG_TYPE, "gates", "is not a block", "name: value"),
-    ("strategy: canary", "strategy: canari", Code.NOT_A_CHOICE, "rollout.strategy", "canari is not one of", "did you mean canary? use one of all_at_once, canary"),
-    ("period_seconds: 60", "period_seconds: 61", Code.NOT_A_CHOICE, "rollout.alarms.server_errors.period_seconds", "61 is not one of", "10, 30, 60, 120, 300"),
-    ("  target: arr_late", "  # arr_late", Code.FIELD_MISSING, "problem.target", "is required and missing", "add `target: …`"),
-    ("prefix: flight-delays/monthly/", "prefix: /flight", Code.BAD_FORMAT, "data.prefix", "/flight has not the form", "ends with a slash"),
-    ("prefix: flight-delays/monthly/", "prefix: a/../b/", Code.BAD_FORMAT, "data.prefix", "is . or ..", "write the prefix out"),
-    ("drift_threshold: 0.1", "drift_threshold: .nan", Code.WRONG_TYPE, "monitors.data_quality.drift_threshold", "is not a finite number", "finite"),
-    ("minimum_rows: 5000", "minimum_rows: " + "9" * 60, Code.OUT_OF_RANGE, "data.minimum_rows", "more than 40 digits", "shorter"),
-]  # fmt: skip
+    (
+        "smoke_test:\n    records: 25\n    tolerance: 0.001",
+        "smoke_test: 3",
+        Code.WRONG_TYPE,
+        "rollout.smoke_test",
+        "3 is not a block",
+        "name: value",
+    ),
+    (
+        "strategy: canary",
+        "strategy: canari",
+        Code.NOT_A_CHOICE,
+        "rollout.strategy",
+        "canari is not one of",
+        "did you mean canary? use one of all_at_once, canary",
+    ),
+    (
+        "period_seconds: 60",
+        "period_seconds: 61",
+        Code.NOT_A_CHOICE,
+        "rollout.alarms.server_errors.period_seconds",
+        "61 is not one of",
+        "10, 30, 60, 120, 300",
+    ),
+    (
+        "  target: arr_late",
+        "  # arr_late",
+        Code.FIELD_MISSING,
+        "problem.target",
+        "is required and missing",
+        "add `target: …`",
+    ),
+    (
+        "prefix: flight-delays/monthly/",
+        "prefix: /flight",
+        Code.BAD_FORMAT,
+        "data.prefix",
+        "/flight has not the form",
+        "ends with a slash",
+    ),
+    (
+        "prefix: flight-delays/monthly/",
+        "prefix: a/../b/",
+        Code.BAD_FORMAT,
+        "data.prefix",
+        "is . or ..",
+        "write the prefix out",
+    ),
+    (
+        "drift_threshold: 0.1",
+        "drift_threshold: .nan",
+        Code.WRONG_TYPE,
+        "monitors.data_quality.drift_threshold",
+        "is not a finite number",
+        "finite",
+    ),
+    (
+        "minimum_rows: 5000",
+        "minimum_rows: " + "9" * 60,
+        Code.OUT_OF_RANGE,
+        "data.minimum_rows",
+        "more than 40 digits",
+        "shorter",
+    ),
+]
 
 
 @pytest.mark.parametrize(("old", "new", "code", "field", "why", "fix"), FIELDS, ids=[f[1][:30] for f in FIELDS])
@@ -90,22 +237,42 @@ def test_renders_place_code_field_reason_and_fix_in_one_line(broken: Broken, che
 
 
 CLASHES = [
-    ([("bake_seconds: 300", "bake_seconds: 3600\n  timeout_seconds: 3600")], "rollout.timeout_seconds", "3600 + termination_wait_seconds 120 = 3720"),
+    (
+        [("bake_seconds: 300", "bake_seconds: 3600\n  timeout_seconds: 3600")],
+        "rollout.timeout_seconds",
+        "3600 + termination_wait_seconds 120 = 3720",
+    ),
     ([("bake_seconds: 300", "bake_seconds: 30")], "rollout.bake_seconds", "shorter than an alarm's period of 60 s"),
-    ([("server_errors: {", "server_errors: null #"), ("client_errors: {", "client_errors: null #"), ("latency_p99: {", "latency_p99: null #")], "rollout.alarms", "no alarm left"),
+    (
+        [
+            ("server_errors: {", "server_errors: null #"),
+            ("client_errors: {", "client_errors: null #"),
+            ("latency_p99: {", "latency_p99: null #"),
+        ],
+        "rollout.alarms",
+        "no alarm left",
+    ),
     ([("instance_count: 4", "instance_count: 1")], "rollout.strategy", "which is no whole instance"),
     ([("sampling_percent: 100", "sampling_percent: 0")], "endpoint.capture.sampling_percent", "captures nothing"),
     ([("target: arr_late", "target: temp")], "data.columns[7].name", "would see the answer"),
     ([("name: dest,", "name: origin,")], "data.columns[6].name", "also the name of column 6"),
-    ([("metric: auc, minimum: 0.75", "metric: rmse, maximum: 3")], "gates.absolute[0].metric", "does not exist for binary_classification"),
+    (
+        [("metric: auc, minimum: 0.75", "metric: rmse, maximum: 3")],
+        "gates.absolute[0].metric",
+        "does not exist for binary_classification",
+    ),
     ([("    metric: auc", "    metric: mae")], "gates.champion.metric", "does not exist for binary_classification"),
     ([("minimum: 0.75", "minimum: 75")], "gates.absolute[0].minimum", "outside the scale of auc, 0 to 1"),
     ([("minimum: 0.75", "maximum: 0.75")], "gates.absolute[0].maximum", "better when larger"),
     ([(", minimum: 0.75", "")], "gates.absolute[0]", "needs one bound"),
     ([("minimum_gain: 0", "minimum_gain: 1")], "gates.champion.minimum_gain", "no challenger could pass"),
     ([("spot: true", "max_wait_seconds: 4000")], "training.max_wait_seconds", "is for spot training only"),
-    ([("spot: true", "spot: true\n  max_wait_seconds: 3000")], "training.max_wait_seconds", "less than max_runtime_seconds 3600"),
-]  # fmt: skip
+    (
+        [("spot: true", "spot: true\n  max_wait_seconds: 3000")],
+        "training.max_wait_seconds",
+        "less than max_runtime_seconds 3600",
+    ),
+]
 
 
 @pytest.mark.parametrize(("changes", "field", "why"), CLASHES, ids=[c[1] + c[2][:12] for c in CLASHES])
@@ -122,9 +289,27 @@ def test_fields_that_clash_are_told_at_the_line_to_change(
 
 
 PLATFORM = [
-    ('account: "111122223333"', "account: 012345678901", Code.ACCOUNT_UNQUOTED, "environments[0].account", 'write account: "012345678901"'),
-    ('account: "111122223333"', 'account: "1111"', Code.BAD_FORMAT, "environments[0].account", "twelve digits in quotes"),
-    ('account: "111122223333"', 'account: "١١١١٢٢٢٢٣٣٣٣"', Code.BAD_FORMAT, "environments[0].account", "twelve digits in quotes"),
+    (
+        'account: "111122223333"',
+        "account: 012345678901",
+        Code.ACCOUNT_UNQUOTED,
+        "environments[0].account",
+        'write account: "012345678901"',
+    ),
+    (
+        'account: "111122223333"',
+        'account: "1111"',
+        Code.BAD_FORMAT,
+        "environments[0].account",
+        "twelve digits in quotes",
+    ),
+    (
+        'account: "111122223333"',
+        'account: "١١١١٢٢٢٢٣٣٣٣"',
+        Code.BAD_FORMAT,
+        "environments[0].account",
+        "twelve digits in quotes",
+    ),
     ("region: eu-west-1", "region: eu-west", Code.BAD_FORMAT, "environments[0].region", "such as eu-west-1"),
     ("name: slipway", "name: Slipway_1", Code.BAD_FORMAT, "name", "lower-case letters and digits"),
     ("name: slipway", "name: s", Code.OUT_OF_RANGE, "name", "2 to 20 characters"),
@@ -134,8 +319,14 @@ PLATFORM = [
     ("cost-centre: machine", "aws:x: machine", Code.DISAGREEMENT, "tags.aws:x", "rename the tag"),
     ("cost-centre: machine", "platform: machine", Code.DISAGREEMENT, "tags.platform", "rename the tag"),
     ("cost-centre: machine", f"{'k' * 129}: machine", Code.DISAGREEMENT, f"tags.{'k' * 59}…", "shorten it"),
-    ("connection_arn: arn:aws", "connection_arn: arn:nothing", Code.BAD_FORMAT, "toolchain.source.connection_arn", "CodeConnections"),
-]  # fmt: skip
+    (
+        "connection_arn: arn:aws",
+        "connection_arn: arn:nothing",
+        Code.BAD_FORMAT,
+        "toolchain.source.connection_arn",
+        "CodeConnections",
+    ),
+]
 
 
 @pytest.mark.parametrize(("old", "new", "code", "field", "fix"), PLATFORM, ids=[p[1][:24] for p in PLATFORM])
@@ -322,9 +513,42 @@ def test_line_breaks_in_a_description_become_spaces(checkout: Path) -> None:
 
 
 TOKENS = st.sampled_from(
-    ["name", ":", ": ", "\n", "  ", "- ", "{", "}", "[", "]", "&a", "*a", "!!int", "|", ">", "'", '"', "#", "null", "?",
-     "environments", "account", "roles", "012", "1e400", "\t", "---", "...", "%YAML 1.2", "<<", ",", "\ufeff", "\\u0000"]
-)  # fmt: skip
+    [
+        "name",
+        ":",
+        ": ",
+        "\n",
+        "  ",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "&a",
+        "*a",
+        "!!int",
+        "|",
+        ">",
+        "'",
+        '"',
+        "#",
+        "null",
+        "?",
+        "environments",
+        "account",
+        "roles",
+        "012",
+        "1e400",
+        "\t",
+        "---",
+        "...",
+        "%YAML 1.2",
+        "<<",
+        ",",
+        "\ufeff",
+        "\\u0000",
+    ]
+)
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

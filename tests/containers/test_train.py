@@ -42,11 +42,11 @@ def interrupt(job):
 
 
 def test_sigterm_keeps_a_checkpoint_and_the_next_run_ends_with_the_same_model(training_job, jobs, trained):
-    settings = {"num_round": "1500", "max_depth": "3"}
+    settings = {"num_round": "400", "max_depth": "3"}
     training_job.put(HYPERPARAMETERS, settings)
     code, failure = interrupt(training_job)
     assert code == 143
-    rounds = int(re.search(r"InterruptedFault: stopped after round (\d+) of 1500; checkpoint kept", failure)[1])
+    rounds = int(re.search(r"InterruptedFault: stopped after round (\d+) of 400; checkpoint kept", failure)[1])
     assert not (training_job.base / "model").exists()
     assert (training_job.base / f"checkpoints/round-{rounds:05d}.ubj").exists()
     # The newest is torn, as by a kill during its upload: the one before is taken.

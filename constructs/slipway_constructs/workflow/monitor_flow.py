@@ -23,6 +23,13 @@ from slipway_lambda.contracts.monitoring import COUNTS_NAMESPACE, FEATURES_NAMES
 NO_DATA = "/could not find any (jsonl|record)|had no data|no s3 objects/i"
 """How Model Monitor, and our container after it, say that a window is empty."""
 
+NO_BASELINE = {
+    "state": "What is live?",
+    "error": "MonitoringFailed",
+    "cause": "The ledger names no baseline of the live version, and another version's would not do.",
+    "next_step": "Release a version that was registered with a baseline.",
+}
+
 
 class MonitorFlow:
     """Expects {scheduled_time} or {window_start, window_end}.
@@ -114,9 +121,9 @@ class MonitorFlow:
             untold=self._untold(),
         )
         choice = sfn.Choice.jsonata(self._scope, "Is anything live?")
-        return choice.when(sfn.Condition.jsonata(expression("$not($live.exists)")), nothing).afterwards(
-            include_otherwise=True
-        )
+        choice.when(sfn.Condition.jsonata(expression("$not($live.exists)")), nothing)
+        choice.when(sfn.Condition.jsonata(expression(_NO_BASELINE)), self._failed, assign={"failure": NO_BASELINE})
+        return choice.afterwards(include_otherwise=True)
 
     def _find_image(self) -> tasks.CallAwsService:
         repository = self._image.repository
@@ -197,7 +204,7 @@ class MonitorFlow:
             self._scope,
             "No decision",
             error="MonitoringFailed",
-            cause="The decision is none of retrain, tell and nothing: handler and machine disagree. Next step: report it.",
+            cause="The decision is none of retrain, tell and nothing: handler and machine disagree. Report it.",
         )
 
     def _tell(self, name: str, *, outcome: str, then: sfn.IChainable) -> sfn.IChainable:
@@ -295,6 +302,7 @@ class MonitorFlow:
         )
 
 
+_NO_BASELINE = "$not($exists($live.baseline_statistics_uri) and $exists($live.baseline_constraints_uri))"
 _WINDOW = '{"start": $capture.window_start, "end": $capture.window_end}'
 
 

@@ -78,13 +78,13 @@ class Retraining:
             key=self._key(),
             # `mine`: the answer to the first try may have been lost.
             condition_expression=f"attribute_not_exists(last_started_at) OR last_started_at <= :cutoff OR {MINE}",
-            update_expression="SET last_started_at = :now, claimed_by = :me, #execution = :execution, #window = :window",
+            update_expression="SET last_started_at = :now, claimed_by = :me, #execution = :run, #window = :window",
             expression_attribute_names={"#execution": "execution", "#window": "window"},
             expression_attribute_values={
                 ":now": number(expression(f"$string({now})")),
                 ":cutoff": number(expression(f"$string({now} - {cooldown})")),
                 ":me": text(expression("$states.context.Execution.Id")),
-                ":execution": text(expression(self._execution)),
+                ":run": text(expression(self._execution)),
                 ":window": text(expression("$capture.window_id")),
             },
             assign={"training": expression(self._execution)},

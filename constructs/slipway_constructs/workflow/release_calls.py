@@ -1,4 +1,6 @@
-"""States of the release machine that call something: native integrations and stages, all with a time limit, retries and a named way out."""
+"""States of the release machine that call something: native integrations and stages, all with a time limit, retries and
+a named way out.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +15,9 @@ from slipway_constructs.workflow.failing import remember
 from slipway_constructs.workflow.patience import retry_call, retry_function
 
 NOT_FOUND = ["SageMaker.SageMakerException", "SageMaker.ValidationException", "SageMaker.AmazonSageMakerException"]
-"""SageMaker's ValidationException is in no service model, so Step Functions gives it the service's general name; which of these it
-uses is documented for none. What is not found is told from what is wrong by its text."""
+"""SageMaker's ValidationException is in no service model, so Step Functions gives it the service's general name; which
+of these it uses is documented for none. What is not found is told from what is wrong by its text.
+"""
 CHECK_FAILED = "DynamoDB.ConditionalCheckFailedException"
 RESULT = "$states.result"
 
@@ -30,8 +33,8 @@ def native(
 ) -> sfn.CustomState:
     """A native integration, such as `sagemaker:createModel` or `aws-sdk:sagemaker:describeEndpoint`.
 
-    `arguments`: the request, or a JSONata expression that gives it whole. Leaves nothing but what `assign` names. `final`: errors that
-    are answers, and not worth a retry. The permission stands in `release_permissions.py`.
+    `arguments`: the request, or a JSONata expression that gives it whole. Leaves nothing but what `assign` names.
+    `final`: errors that are answers, and not worth a retry. The permission stands in `release_permissions.py`.
     """
     state = sfn.CustomState(
         scope,
@@ -112,6 +115,4 @@ def when(condition: str) -> sfn.Condition:
 
 def failing(cause: str, next_step: str, *, state: str) -> dict[str, Any]:
     """The Assign of a way that leads to a failed end without an error: `cause` and `next_step` are JSONata."""
-    return {
-        "failure": expression(f'{{"state": "{state}", "error": "", "cause": {cause}, "next_step": {next_step}}}')
-    }
+    return {"failure": expression(f'{{"state": "{state}", "error": "", "cause": {cause}, "next_step": {next_step}}}')}

@@ -23,8 +23,10 @@ ENDS = {
 
 
 class ReleaseEnding(Construct):
-    """Expects: `outcome`, `failure`, `plan`, `candidate`. `unlock`: the common way out; `refused`: from before anything was touched;
-    `locked_out`: the lock is another's; `unrecorded`: live, but not in the ledger. Each ends the execution."""
+    """Expects: `outcome`, `failure`, `plan`, `candidate`. `unlock`: the common way out; `refused`: from before anything
+    was touched; `locked_out`: the lock is another's; `unrecorded`: live, but not in the ledger. Each ends the
+    execution.
+    """
 
     def __init__(
         self, scope: Construct, id_: str, *, endpoint: str, model: str, foundation: Foundation, table: dynamodb.ITable
@@ -64,7 +66,9 @@ class ReleaseEnding(Construct):
         return whatever_happens(state, self.locked_out)
 
     def _note_refusal(self, table: dynamodb.ITable) -> sfn.IChainable:
-        """So that a sweep which meets the same refusal again does not tell it again. It does not count as an attempt."""
+        """So that a sweep which meets the same refusal again does not tell it again. It does not count as an
+        attempt.
+        """
         state = native(
             self,
             "Note the refusal",
@@ -100,16 +104,14 @@ class ReleaseEnding(Construct):
                 ends.when(when(f'$outcome = "{outcome}"'), self._fail(outcome, words, name, error))
         words, name, error = ENDS[Outcome.REFUSED]
         refusal = self._fail(Outcome.REFUSED, words, name, error)
-        ends.when(
-            when("$exists($plan.last_refusal) and $plan.last_refusal = $failure.cause"), self._already_told()
-        )
+        ends.when(when("$exists($plan.last_refusal) and $plan.last_refusal = $failure.cause"), self._already_told())
         return ends.otherwise(refusal)
 
     def _fail(self, outcome: Outcome, words: str, name: str, error: str) -> sfn.IChainable:
         end = sfn.Fail.jsonata(self, name, error=error, cause=expression(_summary(f'"{outcome}"')))
         return self.telling.tell(
             words,
-            outcome=words,
+            outcome=outcome.value,
             version=VERSION,
             cause="$failure.cause",
             next_step="$failure.next_step",
@@ -134,4 +136,3 @@ def _summary(outcome: str) -> str:
         ' "live_config": $exists($verdict.live_config) ? $verdict.live_config : "",'
         f' "cause": {outcome} = "released" ? null : $failure.cause}})'
     )
-

@@ -22,10 +22,12 @@ from slipway_lambda.contracts.release import Outcome, ReleaseSpec, Trigger
 
 
 class ReleaseFlow(Construct):
-    """Expects: the execution's input {trigger, version?}. Ends: Released, Nothing to release, Refused, Rolled back, Halted, Not recorded.
+    """Expects: the execution's input {trigger, version?}. Ends: Released, Nothing to release, Refused, Rolled back,
+    Halted, Not recorded.
 
     Read bottom up, as it is built: each part is given where it goes on.
-    look up and plan → guard → make → shift and wait → verify → record → end; every failure before the shift → refused, after → recovery.
+    look up and plan → guard → make → shift and wait → verify → record → end; every failure before the shift → refused,
+    after → recovery.
     """
 
     def __init__(
@@ -113,7 +115,8 @@ class ReleaseFlow(Construct):
                 "table": self._table,
                 "trigger": expression(f'$exists({asked}.trigger) ? $string({asked}.trigger) : "{Trigger.OPERATOR}"'),
                 "asked_version": expression(
-                    f'$type({asked}.version) = "number" and {asked}.trigger = "{Trigger.OPERATOR}" ? {asked}.version : 0'
+                    f'$type({asked}.version) = "number" and {asked}.trigger = "{Trigger.OPERATOR}"'
+                    f" ? {asked}.version : 0"
                 ),
                 "candidate": {"version": 0, "arn": ""},
                 "plan": {},

@@ -14,7 +14,9 @@ READ_IT = "Nothing was changed. Put right what the cause names; the sweep tries 
 
 
 class ReleaseGuard(Construct):
-    """Expects: `spec`, `plan`, `endpoint`. Leaves: `started_ms`; the ledger's attempt says started. Ends in `refused` with nothing touched."""
+    """Expects: `spec`, `plan`, `endpoint`. Leaves: `started_ms`; the ledger's attempt says started. Ends in `refused`
+    with nothing touched.
+    """
 
     def __init__(
         self,

@@ -29,7 +29,8 @@ from slipway_lambda.contracts.release import Outcome
 BUSY_LOOKS, BUSY_SECONDS = 20, 60
 LOCK_SECONDS = 60
 READING = "Nothing was changed. See what the error names, then start the release again; the sweep also tries again."
-# A version that failed is marked Rejected and not taken up by a sweep, so that the version before it is kept up. An approval or a person
+# A version that failed is marked Rejected and not taken up by a sweep, so that the version before it is kept up. An
+# approval or a person
 # may take it up again; the plan then knows the attempts.
 CANDIDATE = """(
   $approved := $states.result.ModelPackageSummaryList[ModelApprovalStatus = "Approved"];
@@ -44,7 +45,8 @@ CANDIDATE = """(
 
 
 class ReleaseLookup(Construct):
-    """Expects: `spec`, `trigger`, `asked_version`. Ends in `nothing` where nothing is approved, `locked_out`, `quiet` or `refused`.
+    """Expects: `spec`, `trigger`, `asked_version`. Ends in `nothing` where nothing is approved, `locked_out`, `quiet`
+    or `refused`.
 
     Leaves: `candidate`, `package`, `endpoint` (DescribeEndpoint or {}), `plan`; the lock is this execution's.
     """
@@ -129,7 +131,7 @@ class ReleaseLookup(Construct):
         # Not a failure of the call but another release at work: wait as long as the longest of them.
         waiting = wait(self, "Let the other release end", LOCK_SECONDS, lock_patience=expression("$lock_patience - 1"))
         waiting.next(state)
-        told = 'Another release of this endpoint holds the lock.'
+        told = "Another release of this endpoint holds the lock."
         patience = (
             choice(self, "Wait for the other release?")
             .when(when('$trigger != "reconcile" and $lock_patience > 0'), waiting)
@@ -144,7 +146,9 @@ class ReleaseLookup(Construct):
             patience,
             errors=[CHECK_FAILED],
             assign=failing(
-                f'"{told}"', '"Start it again when the other release has ended; the sweep does so too."', state="Take the lock"
+                f'"{told}"',
+                '"Start it again when the other release has ended; the sweep does so too."',
+                state="Take the lock",
             ),
         )
         return on_failure(state, locked_out, READING)

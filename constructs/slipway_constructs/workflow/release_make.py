@@ -23,34 +23,37 @@ RETRY = "See what the error names; then an operator's release, or another approv
 
 
 class ReleaseMake(Construct):
-    """Expects: `plan`. Leaves: the model and the endpoint config of `plan.config`, made now or found equal. Ends in `failed`."""
+    """Expects: `plan`. Leaves: the model and the endpoint config of `plan.config`, made now or found equal. Ends in
+    `failed`.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, failed: sfn.IChainable, then: sfn.IChainable) -> None:
         super().__init__(scope, id_)
         self._failed = failed
         config = self._make(
             "endpoint config",
-            "sagemaker:createEndpointConfig",
-            "$plan.config_request",
-            "aws-sdk:sagemaker:describeEndpointConfig",
-            "EndpointConfigName",
-            SAME_CONFIG,
-            then,
+            create="sagemaker:createEndpointConfig",
+            request="$plan.config_request",
+            describe="aws-sdk:sagemaker:describeEndpointConfig",
+            name="EndpointConfigName",
+            same=SAME_CONFIG,
+            then=then,
         )
         self.start = self._make(
             "model",
-            "sagemaker:createModel",
-            "$plan.model_request",
-            "aws-sdk:sagemaker:describeModel",
-            "ModelName",
-            SAME_MODEL,
-            config,
+            create="sagemaker:createModel",
+            request="$plan.model_request",
+            describe="aws-sdk:sagemaker:describeModel",
+            name="ModelName",
+            same=SAME_MODEL,
+            then=config,
         )
 
     def _make(
-        self, noun: str, create: str, request: str, describe: str, name: str, same: str, then: sfn.IChainable
+        self, noun: str, *, create: str, request: str, describe: str, name: str, same: str, then: sfn.IChainable
     ) -> sfn.CustomState:
-        """Create it; where that fails, it may be there from an earlier attempt under the same content-derived name: adopt it if equal.
+        """Create it; where that fails, it may be there from an earlier attempt under the same content-derived name:
+        adopt it if equal.
 
         SageMaker says "already exists" with the same error as any other refusal, so the answer is in looking.
         """

@@ -10,11 +10,14 @@ from slipway_constructs.workflow.release_calls import native, on_failure, stage,
 from slipway_constructs.workflow.release_ledger import NOW_SECONDS, attempt, record
 from slipway_lambda.contracts.release import Attempt, Outcome
 
-REPAIRED = "The version is live and good; the sweep verifies it and writes the ledger. See that the table can be written."
+REPAIRED = (
+    "The version is live and good; the sweep verifies it and writes the ledger. See that the table can be written."
+)
 
 
 class ReleaseRecord(Construct):
-    """Expects: `plan`, `fence`, `verdict`. Leaves: `outcome` released; ledger and registry say so; older versions are gone.
+    """Expects: `plan`, `fence`, `verdict`. Leaves: `outcome` released; ledger and registry say so; older versions are
+    gone.
 
     Ends in `unrecorded` if the ledger cannot be written: the release itself is not undone for that.
     """
@@ -46,7 +49,9 @@ class ReleaseRecord(Construct):
         )
 
     def _write_live(self) -> sfn.CustomState:
-        """With the lock's fence: an execution whose lock expired and went to another cannot overwrite what that one wrote."""
+        """With the lock's fence: an execution whose lock expired and went to another cannot overwrite what that one
+        wrote.
+        """
         state = native(
             self,
             "Write the ledger",

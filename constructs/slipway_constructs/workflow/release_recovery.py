@@ -19,10 +19,11 @@ RUNBOOK = "Automation on this endpoint is halted. Make one config serve, then de
 
 
 class ReleaseRecovery(Construct):
-    """Expects: `failure`, `plan`, `shifted`, `recovery_looks`. Leaves: `outcome` rolled_back, refused (nothing was shifted) or halted.
+    """Expects: `failure`, `plan`, `shifted`, `recovery_looks`. Leaves: `outcome` rolled_back, refused (nothing was
+    shifted) or halted.
 
-    Looks, does the one thing that helps, waits and looks again, until the last good version serves or it is clear that it will not. Each
-    step after that runs whether or not the one before it failed.
+    Looks, does the one thing that helps, waits and looks again, until the last good version serves or it is clear that
+    it will not. Each step after that runs whether or not the one before it failed.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class ReleaseRecovery(Construct):
 
     def _write_down(self, then: sfn.IChainable) -> sfn.IChainable:
         mark = whatever_happens(marking(self, "Mark it rejected", "Rejected", "$failure.cause"), then)
-        touched = choice(self, "Was it the version's turn?").when(when("$shifted"), mark.next(then)).otherwise(then)
+        touched = choice(self, "Was the endpoint touched?").when(when("$shifted"), mark.next(then)).otherwise(then)
         tried = native(
             self,
             "Record the failed attempt",

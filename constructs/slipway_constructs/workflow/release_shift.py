@@ -18,8 +18,8 @@ RETRY = "See what the error names; then an operator's release, or another approv
 
 
 class ReleaseShift(Construct):
-    """Expects: `plan`, `looks`. Leaves: `endpoint`, settled or `looks` used up; `shifted`: this execution changed the endpoint, or
-    answers for a version that nobody verified. Ends in `failed`.
+    """Expects: `plan`, `looks`. Leaves: `endpoint`, settled or `looks` used up; `shifted`: this execution changed the
+    endpoint, or answers for a version that nobody verified. Ends in `failed`.
     """
 
     def __init__(
@@ -84,7 +84,8 @@ class ReleaseShift(Construct):
         )
         if self._synthetic:
             probe = probing(self, "Send golden records", self._functions, self._spec)
-            # Traffic for the alarms to judge by; that it could not be sent fails nothing here, too little of it does later.
+            # Traffic for the alarms to judge by; that it could not be sent fails nothing here, too little of it does
+            # later.
             whatever_happens(probe, working).next(working)
             settled.when(when("$plan.minimum_requests > 0"), probe)
         settled.otherwise(working)
@@ -93,7 +94,9 @@ class ReleaseShift(Construct):
 
 
 def probing(scope: Construct, name: str, functions: ReleaseFunctions, spec: ReleaseSpec) -> sfn.CustomState:
-    """Golden records as traffic: half of what the release demands each time, so that two looks at the whole fleet suffice."""
+    """Golden records as traffic: half of what the release demands each time, so that two looks at the whole fleet
+    suffice.
+    """
     return stage(
         scope,
         name,

@@ -15,7 +15,8 @@ NEXT = "The last good version serves. Find the cause in the version, then train 
 
 
 class ReleaseVerification(Construct):
-    """Expects: `plan`, `started_ms`, `looks`, `traffic_patience`. Leaves: `verdict`. Ends in `failed` with its reason in `failure`.
+    """Expects: `plan`, `started_ms`, `looks`, `traffic_patience`. Leaves: `verdict`. Ends in `failed` with its reason
+    in `failure`.
 
     `pending`: where to go while the endpoint is still changing.
     """
@@ -65,7 +66,9 @@ class ReleaseVerification(Construct):
         )
 
     def _still_wanted(self, then: sfn.IChainable) -> sfn.IChainable:
-        """Approval may be withdrawn while a release runs; an update in progress cannot be changed, so it is looked at here."""
+        """Approval may be withdrawn while a release runs; an update in progress cannot be changed, so it is looked at
+        here.
+        """
         state = native(
             self,
             "Is it still approved?",
@@ -101,7 +104,9 @@ class ReleaseVerification(Construct):
 
 
 def looking(scope: Construct, name: str, functions: ReleaseFunctions) -> sfn.CustomState:
-    """Looks at the endpoint with the eyes of the plan. Leaves `verdict`: verdict, reason, recovery, live_config, requests."""
+    """Looks at the endpoint with the eyes of the plan. Leaves `verdict`: verdict, reason, recovery, live_config,
+    requests.
+    """
     return stage(
         scope,
         name,

@@ -129,7 +129,7 @@ class TrainingFlow:
         """A job stopped by its time limit may leave half a model behind (B06)."""
         choice = sfn.Choice.jsonata(self._scope, "Did the training end by itself?")
         stopped = self._refuse_to_go_on(
-            '$training.status != "Completed"',
+            '$not($training.status = "Completed")',
             "The training job was stopped before it was done: its model, if any, is not used.",
             "Raise training.max_runtime_seconds in model.yaml, or find out who stopped it.",
         )
@@ -193,7 +193,7 @@ class TrainingFlow:
             self._scope,
             "Nobody was told",
             error="NotTold",
-            cause="The training has ended and its message could not be sent. Next step: read its gate.json in the run's folder.",
+            cause="The training has ended and its message could not be sent. Read the run's gate.json.",
         )
 
     def _end(self, name: str, outcome: str, arn: str, version: str) -> sfn.Succeed:

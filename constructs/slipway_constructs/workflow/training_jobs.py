@@ -28,7 +28,7 @@ METRICS = (
 _HYPERPARAMETERS = """(
   $asked := $states.context.Execution.Input.hyperparameters;
   $all := $merge([%s, $type($asked) = "object" ? $asked : {}]);
-  $merge($append([{}], $each($all, function($value, $name) { $name: $string($value) }))))"""
+  $merge($append([{}], $each($all, function($value, $name) { { $name: $string($value) } }))))"""
 
 _CHAMPION = '$champion.exists ? [{"InputName": "champion", "S3Input": %s}] : []'
 

@@ -12,7 +12,7 @@ RUN = (
 
 
 class Places:
-    """`prefix` of all runs in the artefact bucket; `root`, a run's S3 URI with a slash at the end, stands in `$root`."""
+    """`prefix` of all runs in the artefact bucket; `$root` is a run's S3 URI with a slash at the end."""
 
     def __init__(self, foundation: Foundation, model: str) -> None:
         self.bucket = foundation.artefacts.bucket_name

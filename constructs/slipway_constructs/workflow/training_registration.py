@@ -28,7 +28,7 @@ _PROPERTIES = """$merge($append([{
   "baseline_statistics_uri": $root & "baseline/statistics.json",
   "baseline_constraints_uri": $root & "baseline/constraints.json",
   "schema_uri": $root & "config/schema.json"
-}], $each($gate.metrics, function($value, $name) { $name: $string($value) })))"""
+}], $each($gate.metrics, function($value, $name) { { $name: $string($value) } })))"""
 
 
 class Registration:
@@ -45,7 +45,7 @@ class Registration:
         `searched_all` is false when there are more versions than were looked at and none of these would do.
         """
         listed = "$states.result.ModelPackageSummaryList"
-        fit = f'$filter({listed}, function($p) {{ $p.ModelLifeCycle.StageStatus != "Rejected" }})'
+        fit = f'$filter({listed}, function($p) {{ $not($p.ModelLifeCycle.StageStatus = "Rejected") }})'
         return self._call(
             "Find the champion",
             action="listModelPackages",

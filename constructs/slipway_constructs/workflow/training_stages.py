@@ -101,7 +101,7 @@ class TrainingStages:
         )
 
     def judge(self) -> tasks.LambdaInvoke:
-        """Expects the run's `evaluation/` and `$artefact`. Leaves `$gate` {passed, rows, metrics, data_rows, refusal}."""
+        """Expects `evaluation/` and `$artefact`. Leaves `$gate` {passed, rows, metrics, data_rows, refusal}."""
         function = self._function("GateKeeper", "evaluate_gate", Duration.seconds(30))
         access = Access(function.role)  # type: ignore[arg-type]
         runs = f"{self._places.prefix}*"

@@ -21,12 +21,13 @@ CRITICAL = 1.8
 def numerical(window: Values, baseline: Cumulative) -> float:
     """`window` not empty."""
     ordered = np.sort(window)
-    # With buckets alone the baseline is known at their ends only; in between nothing may be concluded.
-    points = np.union1d(ordered, baseline.values) if baseline.is_exact else baseline.values
-    if not points.size:
-        return 0.0
-    shares = np.searchsorted(ordered, points, side="right") / len(ordered)
-    return float(np.abs(shares - baseline.at(points)).max())
+    if baseline.is_exact:
+        points = np.union1d(ordered, baseline.values)
+        shares = np.searchsorted(ordered, points, side="right") / len(ordered)
+    else:  # known at the buckets' ends only, the last of which holds every value; a value on an end counts above it
+        points = baseline.values[:-1]
+        shares = np.searchsorted(ordered, points, side="left") / len(ordered)
+    return float(np.abs(shares - baseline.at(points)).max()) if points.size else 0.0
 
 
 def categorical(window: Mapping[str, int], baseline: Mapping[str, int]) -> float:

@@ -30,7 +30,7 @@ def number(text: str) -> float | None:
 
 
 def _quick(texts: list[str]) -> Values | None:
-    """All values if all are plain numbers, by float() alone, which takes more than we do: hence the characters first."""
+    """All values if all are plain numbers, by float() alone, which takes more than we do: so characters first."""
     if not set("".join(texts)) <= PLAIN:
         return None
     try:

@@ -8,6 +8,9 @@ import traceback
 
 # Before numpy is imported: no linear algebra here, and an idle thread pool costs memory in every server.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Threads that wait for each other sleep. Measured on 2 cores: alone 0.2 s slower in 1.0 s, beside two busy processes
+# the same time for half the processor seconds.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if sys.argv[1:] == ["serve"]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

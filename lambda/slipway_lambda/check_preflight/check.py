@@ -11,8 +11,8 @@ def check_alarms(
 ) -> None:
     """Every alarm exists, is switched on, watches this endpoint's variant, and is OK.
 
-    `judge_state` False: the endpoint does not exist yet, so no alarm can say anything about it. Raises PreflightRefusedError with every
-    fault at once; AlarmNotReadyError if only data is missing.
+    `judge_state` False: the endpoint does not exist yet, so no alarm can say anything about it. Raises
+    PreflightRefusedError with every fault at once; AlarmNotReadyError if only data is missing.
     """
     by_name = {a.name: a for a in found}
     faults = [f"alarm {n} does not exist" for n in names if n not in by_name]

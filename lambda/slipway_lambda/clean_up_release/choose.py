@@ -8,9 +8,11 @@ from typing import Any
 def needed_configs(
     endpoint: Mapping[str, Any], live: Mapping[str, Any], last_good: Mapping[str, Any], keep_versions: int
 ) -> frozenset[str]:
-    """Configs that are live, that a deployment in progress goes to or comes from, that the ledger verified last, and rollback targets.
+    """Configs that are live, that a deployment in progress goes to or comes from, that the ledger verified last, and
+    rollback targets.
 
-    `endpoint`: DescribeEndpoint or empty. `live`: the ledger's item or empty. SageMaker itself lets a config in use be deleted.
+    `endpoint`: DescribeEndpoint or empty. `live`: the ledger's item or empty. SageMaker itself lets a config in use be
+    deleted.
     """
     verified = [h["config"] for h in live.get("verified", [])][:keep_versions]
     names = [

@@ -94,7 +94,9 @@ class SmokeTestFailedError(SlipwayError):
 
 @dataclass(frozen=True)
 class ReleaseSpec:
-    """All that the declaration and the stack say about the releases of one endpoint. Written into the machine at synth."""
+    """All that the declaration and the stack say about the releases of one endpoint. Written into the machine at
+    synth.
+    """
 
     model: str
     environment: str

@@ -76,7 +76,7 @@ def _under_brakes(drift: str, brakes: Brakes) -> Decision:
         if left > 0:
             return Decision(
                 TELL,
-                f"{drift} The cool-down of {brakes.cooldown_seconds // 3600} hours after the last retraining is not over.",
+                f"{drift} The cool-down of {brakes.cooldown_seconds // 3600} hours is not over.",
                 f"In {left / 3600:.1f} hours drift may start the next; start one by hand if it cannot wait.",
             )
     return Decision(RETRAIN, drift)

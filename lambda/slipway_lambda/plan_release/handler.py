@@ -13,8 +13,9 @@ from slipway_lambda.plan_release.plan import Situation, decide, last_good
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """`spec`, `package` (DescribeModelPackage), `endpoint` (DescribeEndpoint or {}), `ledger` (items with typed attributes), `trigger`,
-    `asked_version` (0: none), `execution` → the plan."""
+    """`spec`, `package` (DescribeModelPackage), `endpoint` (DescribeEndpoint or {}), `ledger` (items with typed
+    attributes), `trigger`, `asked_version` (0: none), `execution` → the plan.
+    """
     spec = ReleaseSpec.from_dict(take(event, "spec", dict))
     package = read_package(take(event, "package", dict))
     now = _situation(event, package)
@@ -62,7 +63,9 @@ def _situation(event: Mapping[str, Any], package: Package) -> Situation:
 
 
 def _last_refusal(package: Package, now: Situation) -> str:
-    """Why it was refused before with this approval: a sweep repeats the check every time, people hear of a cause once."""
+    """Why it was refused before with this approval: a sweep repeats the check every time, people hear of a cause
+    once.
+    """
     before = now.attempt
     refused = before.get("outcome") == Attempt.REFUSED and before.get("approval") == package.approval
     return str(before.get("cause", "")) if refused and now.by_itself else ""

@@ -150,8 +150,9 @@ def live_version(now: Situation) -> int | None:
 
 
 def last_good(decision: Decision, now: Situation) -> dict[str, Any]:
-    """What to return to: what serves when the release begins; for a version that is there unverified, the one verified last.
-    Empty where there is nothing to return to."""
+    """What to return to: what serves when the release begins; for a version that is there unverified, the one verified
+    last. Empty where there is nothing to return to.
+    """
     if decision is Decision.VERIFY_ONLY:
         return {"config": now.live["config"], "version": now.live["version"]} if now.live else {}
     if now.endpoint.get("EndpointStatus") == "InService":

@@ -11,8 +11,9 @@ from slipway_lambda.plan_release.package import Package
 
 
 def content_name(spec: ReleaseSpec, package: Package) -> str:
-    """`<endpoint>-v<version>-<hash8>` for the model and the config alike: the same content has the same name, so a repeated release
-    finds what it made, and other bytes under the same version never hide behind an old name."""
+    """`<endpoint>-v<version>-<hash8>` for the model and the config alike: the same content has the same name, so a
+    repeated release finds what it made, and other bytes under the same version never hide behind an old name.
+    """
     content = {
         "image": package.image,
         "artefact": [package.model_data_url, package.artefact_sha256],
@@ -40,7 +41,9 @@ def model_request(spec: ReleaseSpec, package: Package) -> dict[str, Any]:
 
 
 def config_request(spec: ReleaseSpec, package: Package) -> dict[str, Any]:
-    """CreateEndpointConfig: one variant, always of the same name (guardrails need it), every request and answer captured."""
+    """CreateEndpointConfig: one variant, always of the same name (guardrails need it), every request and answer
+    captured.
+    """
     name = content_name(spec, package)
     request: dict[str, Any] = {
         "EndpointConfigName": name,

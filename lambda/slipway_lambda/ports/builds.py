@@ -41,10 +41,10 @@ class AwsBuilds:
     def image_exists(self, repository: str, tag: str) -> bool:
         ecr = client("ecr")
         try:
-            ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+            found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
         except ecr.exceptions.ImageNotFoundException:
             return False
-        return True
+        return bool(found["imageDetails"])
 
 
 def _build(record: dict[str, Any]) -> Build:

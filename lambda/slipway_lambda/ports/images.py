@@ -29,10 +29,10 @@ class EcrImages:
         account, name, digest = parse(uri)
         ecr = client("ecr")
         try:
-            ecr.describe_images(registryId=account, repositoryName=name, imageIds=[{"imageDigest": digest}])
+            found = ecr.describe_images(registryId=account, repositoryName=name, imageIds=[{"imageDigest": digest}])
         except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
             return False
-        return True
+        return bool(found["imageDetails"])
 
 
 def parse(uri: str) -> tuple[str, str, str]:

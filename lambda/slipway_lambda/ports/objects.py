@@ -7,7 +7,8 @@ from typing import Any, BinaryIO, Protocol
 from slipway_lambda.contracts.errors import SlipwayError
 from slipway_lambda.ports.clients import client
 
-ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "404", "NotFound"})
+ABSENT = frozenset({"NoSuchKey", "404", "NotFound", "AccessDenied", "403"})
+"""S3 says AccessDenied for a missing key to callers that may not list the whole bucket, which ours may not."""
 
 
 class ObjectMissingError(SlipwayError):
@@ -73,7 +74,10 @@ class S3Objects:
             body: BinaryIO = s3.get_object(Bucket=bucket, Key=key, **more)["Body"]
         except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in ABSENT:
-                raise ObjectMissingError(f"There is no object s3://{bucket}/{key}.") from None
+                raise ObjectMissingError(
+                    f"There is no object s3://{bucket}/{key}, or this function may not read it.",
+                    "See whether the object is there; if it is, look at the function's role and the bucket's key.",
+                ) from None
             raise
         return body
 

@@ -28,7 +28,9 @@ def delete_all(
     seconds_left: Callable[[], float],
     pause: Callable[[float], None],
 ) -> None:
-    """Return when the endpoint is gone, and the configs and models that releases made for it. Nothing there is success."""
+    """Return when the endpoint is gone, and the configs and models that releases made for it. Nothing there is
+    success.
+    """
     wait, asked = FIRST_POLL_SECONDS, False
     while described := endpoints.describe(name):
         # An endpoint that changes refuses to be deleted: wait, and ask when it has settled.

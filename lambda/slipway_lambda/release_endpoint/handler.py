@@ -12,7 +12,9 @@ from slipway_lambda.release_endpoint.endpoint import delete_all, wants_a_release
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
-    """Create adopts nothing and waits for nothing; Update with a changed spec starts a release of what is live; Delete deletes."""
+    """Create adopts nothing and waits for nothing; Update with a changed spec starts a release of what is live; Delete
+    deletes.
+    """
 
     def work() -> Answer:
         return carry_out(event, SageMakerEndpoints(), StepFunctionsStarts(), _seconds_left(context), time.sleep)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NEXT_STEP = {
-    "release": "Nothing is needed at once: the next sweep looks at the endpoint and decides. Read the execution's history for the cause.",
+    "release": "The next sweep looks at the endpoint and decides. Read the execution's history for the cause.",
     "training": "Start the training again once the cause is removed. Read the execution's history.",
     "monitoring": "The window was not judged: start the monitor again for it. Read the execution's history.",
 }

@@ -33,7 +33,9 @@ def run(event: Mapping[str, Any], objects: Objects, runtime: Runtime) -> dict[st
 
 
 def _probe(endpoint: str, golden: list[GoldenRecord], count: int, runtime: Runtime) -> dict[str, Any]:
-    """While a release bakes two versions answer, so a difference proves nothing: the alarms judge, this gives them data."""
+    """While a release bakes two versions answer, so a difference proves nothing: the alarms judge, this gives them
+    data.
+    """
     failed = 0
     for n in range(count):
         record = golden[n % len(golden)]

@@ -11,8 +11,9 @@ from slipway_lambda.verify_release.verify import Asked, recovery, verify
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served` → `verdict`, `reason`,
-    `recovery`, `live_config`, `requests`."""
+    """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served` →
+    `verdict`, `reason`, `recovery`, `live_config`, `requests`.
+    """
     return look(event, SageMakerEndpoints(), CloudWatchAlarms())
 
 

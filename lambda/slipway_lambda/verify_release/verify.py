@@ -11,7 +11,9 @@ PENDING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "D
 
 @dataclass(frozen=True)
 class Asked:
-    """What a release asked for. `digest` empty: not compared (a rollback to a config whose image is checked by its model)."""
+    """What a release asked for. `digest` empty: not compared (a rollback to a config whose image is checked by its
+    model).
+    """
 
     config: str
     digest: str
@@ -28,7 +30,9 @@ class Finding:
 
 
 def verify(asked: Asked, endpoint: Mapping[str, Any], requests: int) -> Finding:
-    """InService is not success: SageMaker may roll back silently and end InService on the old config, with no reason given."""
+    """InService is not success: SageMaker may roll back silently and end InService on the old config, with no reason
+    given.
+    """
     status, live = endpoint.get("EndpointStatus", ""), endpoint.get("EndpointConfigName", "")
     if not status:
         return Finding(Verdict.GONE, "The endpoint does not exist.")

@@ -34,7 +34,8 @@ def check(demo: Demo) -> None:
     if free < FREE_BYTES_NEEDED:
         raise DemoError(
             NO_SPACE,
-            f"Only {free / 1e6:.0f} MB are free where {demo.options.root} lies; the demo wants {FREE_BYTES_NEEDED / 1e9:.0f} GB.",
+            f"Only {free / 1e6:.0f} MB are free where {demo.options.root} lies;"
+            f" the demo wants {FREE_BYTES_NEEDED / 1e9:.0f} GB.",
             "Free some space, or move the checkout.",
         )
     try:
@@ -177,7 +178,8 @@ def deploy(demo: Demo) -> None:
 
 
 def _nested(assembly: Path) -> Path:
-    """The environment's own assembly inside the app's: the toolchain's stack belongs to another account and is not deployed."""
+    """The environment's own assembly inside the app's: the toolchain's stack belongs to another account and is not
+    deployed."""
     inside = sorted(p for p in assembly.glob("assembly-*") if (p / "manifest.json").exists())
     return inside[0] if len(inside) == 1 else assembly
 

@@ -1,4 +1,4 @@
-"""Months lived again: first a fair sample of those trained on, then one after the other until drift starts a training."""
+"""Months lived again: first a fair sample of those trained on, then others until drift starts a training."""
 
 import asyncio
 import re
@@ -21,8 +21,20 @@ REQUESTS_A_SECOND = 400.0
 USUAL_SECONDS = 60.0
 LATEST_MINUTE = 40
 """A replay begun later in the hour might run into the next one."""
-MONTHS = ("", "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-          "November", "December")  # fmt: skip
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def watch(demo: Demo) -> None:
@@ -31,15 +43,15 @@ def watch(demo: Demo) -> None:
     _replay(demo, "January to March", [demo.month_file(m) for m in TRAINED_MONTHS], minute)
     for month in range(TRAINED_MONTHS[-1] + 1, 13):
         upload(demo, month)
-        output = _replay(demo, MONTHS[month], [demo.month_file(month)], minute)
+        output = _replay(demo, MONTHS[month - 1], [demo.month_file(month)], minute)
         if output.get("decision") == "retrain":
             demo.retraining_execution = output["training_execution"]
             return
     last = demo.result.monitoring[-1]
     raise DemoError(
         NO_DRIFT,
-        f"No month up to December made the monitor start a training; the last window found {len(last.violations)} violations"
-        f" and decided {last.decision!r}.",
+        "No month up to December made the monitor start a training; the last window found"
+        f" {len(last.violations)} violations and decided {last.decision!r}.",
         "See monitors.data_quality.drift_threshold and retrain in models/flight-delays/model.yaml.",
     )
 
@@ -84,7 +96,9 @@ def _replay(demo: Demo, name: str, files: list[Any], minute: int) -> dict[str, A
     due = window + timedelta(hours=1, minutes=minute)
     demo.cloud.clock.advance(max(0.0, (due + timedelta(seconds=2) - _now(demo)).total_seconds()))
     demo.progress.say(f"{name}: the monitor looks at the hour")
-    output = _looked_at(demo, due)
+    end = _looked_at(demo, due)
+    output = end.output
+    demo.watched.append((name, end.arn, str(output.get("report_uri") or "")))
     violations = [f"{v['feature_name']}: {v['constraint_check_type']}" for v in output.get("violations") or []]
     span = output.get("window") or {}
     text = f"{span.get('start', window.isoformat())} to {span.get('end', '')}".removesuffix(" to ")
@@ -118,8 +132,8 @@ def captured(demo: Demo, window: datetime) -> int:
     return sum(body.count(b"\n") for body in bodies)
 
 
-def _looked_at(demo: Demo, due: datetime) -> dict[str, Any]:
-    """The output of the monitor execution that the schedule started for this due time."""
+def _looked_at(demo: Demo, due: datetime) -> waiting.Ended:
+    """The end of the monitor execution that the schedule started for this due time."""
     stepfunctions, machine = demo.client("stepfunctions"), demo.places.need("monitor_machine")
     others: set[str] = set()
 
@@ -137,7 +151,7 @@ def _looked_at(demo: Demo, due: datetime) -> dict[str, Any]:
     begun = time.monotonic()
     arn = waiting.until(find, f"the monitor run due at {due:%H:%M}", seconds=demo.seconds(30), every=0.1)
     left = max(5.0, demo.seconds(USUAL_SECONDS) - (time.monotonic() - begun))
-    return waiting.succeeded(stepfunctions, arn, f"The monitor run of {due:%H:%M}", seconds=left).output
+    return waiting.succeeded(stepfunctions, arn, f"The monitor run of {due:%H:%M}", seconds=left)
 
 
 def due_minute(demo: Demo) -> int:

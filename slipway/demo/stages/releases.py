@@ -8,6 +8,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from slipway.demo import traffic, waiting
+from slipway.demo.client import Reply
 from slipway.demo.errors import EXECUTION_FAILED, DemoError
 from slipway.demo.hotfix import swapped
 from slipway.demo.records import sample
@@ -33,7 +34,7 @@ def release_first(demo: Demo) -> None:
     approve(demo, 1, f"{champion_metric(demo)} {demo.metrics[1]:.3f} on the holdout: good enough to begin with")
     begin_second(demo)
     record = settled(demo, 1)
-    _note(demo, 1, record, begun, time.time(), [])
+    _note(demo, 1, record, begin=begun, end=time.time(), replies=[])
 
 
 def start_client(demo: Demo) -> None:
@@ -53,7 +54,7 @@ def release_second(demo: Demo) -> None:
     approve(demo, 2, f"{champion_metric(demo)} {demo.metrics[2]:.3f}, better than version 1 on the same holdout")
     demo.marks.append({"at": begun, "text": "v2 approved"})
     record = settled(demo, 2)
-    _note(demo, 2, record, 0.0, time.time(), _client(demo).replies())
+    _note(demo, 2, record, begin=0.0, end=time.time(), replies=_client(demo).replies())
 
 
 def release_third(demo: Demo) -> None:
@@ -66,8 +67,8 @@ def release_third(demo: Demo) -> None:
     demo.marks.append({"at": time.time(), "text": "v3 rolled back"})
     client, second = _client(demo), demo.result.releases[-1]
     waiting.until(
-        lambda: True if len(client.replies()) > MINIMUM_REQUESTS else None, "the client's requests", seconds=demo.seconds(60),
-        alive=demo.alive,
+        lambda: True if len(client.replies()) > MINIMUM_REQUESTS else None, "the client's requests",
+        seconds=demo.seconds(60), alive=demo.alive,
     )  # fmt: skip
     client.stop()
     demo.traffic = None
@@ -77,7 +78,7 @@ def release_third(demo: Demo) -> None:
     second.requests, second.failed_requests, second.failed_by_platform = (
         counted.requests, counted.failed, counted.failed,
     )  # fmt: skip
-    _note(demo, 3, record, begun, time.time(), replies)
+    _note(demo, 3, record, begin=begun, end=time.time(), replies=replies)
     third = demo.result.releases[-1]
     reject(demo, 3, f"rolled back: {third.cause or 'no cause was told'}"[:300])
     demo.progress.note(
@@ -87,7 +88,10 @@ def release_third(demo: Demo) -> None:
 
 
 def register_hotfix(demo: Demo) -> None:
-    """Register version 3: version 2's package with another archive. The metadata is that of any version, its sha256 right."""
+    """Register version 3: version 2's package with another archive.
+
+    The metadata is that of any version, its sha256 right.
+    """
     sagemaker, s3 = demo.client("sagemaker"), demo.client("s3")
     arn = _arn(sagemaker, demo.declared[2].name, 2)
     package = sagemaker.describe_model_package(ModelPackageName=arn)
@@ -122,7 +126,8 @@ def register_hotfix(demo: Demo) -> None:
 def settled(demo: Demo, version: int) -> dict[str, Any]:
     """The ledger's record of this version's release, once it is there and its execution has ended.
 
-    Which execution took the version does not matter: the approval's, or that of the sweep which looks for lost approvals.
+    Which execution took the version does not matter: the approval's, or that of the sweep which looks for lost
+    approvals.
     """
     stepfunctions = demo.client("stepfunctions")
 
@@ -174,7 +179,8 @@ def records(demo: Demo) -> list[dict[str, Any]]:
 
 
 def live_version(demo: Demo) -> int | None:
-    """The version that the endpoint and the ledger agree on; None where they do not, or the endpoint is not in service."""
+    """The version that the endpoint and the ledger agree on; None where they do not, or the endpoint is not in
+    service."""
     told = demo.client("sagemaker").describe_endpoint(EndpointName=demo.endpoint)
     match = VERSION_OF_CONFIG.search(told["EndpointConfigName"])
     recorded = ledger.live(demo.where, demo.places.ledger_table, demo.endpoint) or {}
@@ -183,9 +189,7 @@ def live_version(demo: Demo) -> int | None:
     return int(match[1])
 
 
-def _note(
-    demo: Demo, version: int, record: dict[str, Any], begin: float, end: float, replies: list[traffic.Reply]
-) -> None:
+def _note(demo: Demo, version: int, record: dict[str, Any], *, begin: float, end: float, replies: list[Reply]) -> None:
     counted = traffic.count(replies, begin, end)
     by_model = counted.by_model if version == 3 else 0
     _, met = traffic.canary_share(replies, begin, end)

@@ -27,8 +27,14 @@ def stand_in() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("assembly") / "cdk.out"
-    environment = {**os.environ, "JSII_NODE": str(ROOT / ".venv/bin/node"), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
-    subprocess.run([sys.executable, HERE / "sample_app.py", directory], check=True, env=environment, capture_output=True)
+    environment = {
+        **os.environ,
+        "JSII_NODE": str(ROOT / ".venv/bin/node"),
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    }
+    subprocess.run(
+        [sys.executable, HERE / "sample_app.py", directory], check=True, env=environment, capture_output=True
+    )
     return directory
 
 
@@ -50,7 +56,10 @@ class Sample:
 
     def ended(self, arn: str, seconds: float = 20) -> dict[str, Any]:
         sfn = self.cloud.client("stepfunctions")
-        return wait_for(lambda: found if (found := sfn.describe_execution(executionArn=arn))["status"] != "RUNNING" else None, seconds)
+        return wait_for(
+            lambda: found if (found := sfn.describe_execution(executionArn=arn))["status"] != "RUNNING" else None,
+            seconds,
+        )
 
     def without(self, role_output: str, action: str) -> "Dropped":
         return Dropped(self.cloud.client("iam"), self.outputs[role_output], action)

@@ -1,4 +1,4 @@
-"""A small CDK app with one of each thing that the embedded cloud must run. `python sample_app.py <output directory>`."""
+"""A small CDK app with one of each thing that the embedded cloud must run: `python sample_app.py <directory>`."""
 
 import sys
 
@@ -53,7 +53,8 @@ import importlib.util, os, boto3
 def main(event, context):
     names = ("ministack", "numpy", "aws_cdk", "rehearsal", "slipway", "pydantic")
     found = [name for name in names if importlib.util.find_spec(name)]
-    return {"found": found, "arn": boto3.client("sts").get_caller_identity()["Arn"], "path": os.environ.get("PYTHONPATH")}
+    arn = boto3.client("sts").get_caller_identity()["Arn"]
+    return {"found": found, "arn": arn, "path": os.environ.get("PYTHONPATH")}
 """
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for the SageMaker overlay: jobs that run to an end in memory. For tests of what surrounds the overlay only."""
+"""A stand-in for the SageMaker overlay, for tests of what surrounds it: jobs that end by themselves, in memory."""
 
 import threading
 import time

@@ -25,7 +25,9 @@ def test_a_machine_runs_with_jsonata_parallel_arguments_and_named_lambda_errors(
     assert output["why"] == "RowError"
     assert output["both"][0] == 7
     assert abs(output["both"][1] / 1000 - sample.cloud.clock.now()) < 120
-    item = sample.cloud.client("dynamodb").get_item(TableName=sample.outputs["Table"], Key={"id": {"S": ended["name"]}})["Item"]
+    item = sample.cloud.client("dynamodb").get_item(
+        TableName=sample.outputs["Table"], Key={"id": {"S": ended["name"]}}
+    )["Item"]
     assert int(item["running"]["N"]) >= 1
 
 
@@ -72,7 +74,8 @@ def test_a_failed_job_is_a_failed_task_with_its_description_as_cause(sample: Any
 
 
 @pytest.mark.parametrize(
-    "action", ["sagemaker:CreateProcessingJob", "sagemaker:AddTags", "iam:PassRole", "events:PutRule", "events:DescribeRule"]
+    "action",
+    ["sagemaker:CreateProcessingJob", "sagemaker:AddTags", "iam:PassRole", "events:PutRule", "events:DescribeRule"],
 )
 def test_a_job_task_needs_every_documented_permission(sample: Any, action: str) -> None:
     with sample.without("JobRole", action):
@@ -101,9 +104,13 @@ def test_stopping_an_execution_stops_its_job(sample: Any, wait_for: Callable[...
 def test_a_wait_passes_with_the_clock_and_ends_with_a_stop(sample: Any, wait_for: Callable[..., Any]) -> None:
     first, second = sample.start("Waiter"), sample.start("Waiter")
     sfn = sample.cloud.client("stepfunctions")
+
+    def waits(arn: str) -> bool | None:
+        types = {event["type"] for event in sfn.get_execution_history(executionArn=arn)["events"]}
+        return "WaitStateEntered" in types or None
+
     for arn in (first, second):
-        types = lambda arn=arn: [event["type"] for event in sfn.get_execution_history(executionArn=arn)["events"]]
-        wait_for(lambda types=types: "WaitStateEntered" in types() or None)
+        wait_for(lambda arn=arn: waits(arn))
     sfn.stop_execution(executionArn=second)
     before = sample.cloud.clock.now()
     sample.cloud.clock.advance(86_500)
@@ -113,7 +120,9 @@ def test_a_wait_passes_with_the_clock_and_ends_with_a_stop(sample: Any, wait_for
     assert sample.ended(second)["status"] == "ABORTED"
 
 
-def test_a_schedule_fires_every_hour_that_the_clock_passes_with_its_due_time(sample: Any, wait_for: Callable[..., Any]) -> None:
+def test_a_schedule_fires_every_hour_that_the_clock_passes_with_its_due_time(
+    sample: Any, wait_for: Callable[..., Any]
+) -> None:
     sqs = sample.cloud.client("sqs")
     sample.cloud.flush()
     sqs.purge_queue(QueueUrl=sample.outputs["Queue"])
@@ -122,14 +131,18 @@ def test_a_schedule_fires_every_hour_that_the_clock_passes_with_its_due_time(sam
     seen: set[str] = set()
 
     def collect() -> bool | None:
-        for message in sqs.receive_message(QueueUrl=sample.outputs["Queue"], MaxNumberOfMessages=10).get("Messages", []):
+        for message in sqs.receive_message(QueueUrl=sample.outputs["Queue"], MaxNumberOfMessages=10).get(
+            "Messages", []
+        ):
             body = json.loads(message["Body"])
             if "due" in body:
                 seen.add(body["due"])
         return True if len(seen) >= 2 else None
 
     wait_for(collect)
-    hours = [datetime.fromtimestamp((start // 3600 + index) * 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for index in (1, 2)]
+    hours = [
+        datetime.fromtimestamp((start // 3600 + index) * 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for index in (1, 2)
+    ]
     assert seen == set(hours)
 
 
@@ -159,7 +172,9 @@ def test_an_alarm_heeds_dimensions_and_m_of_n_and_tells_the_bus(sample: Any, wai
     def told() -> bool | None:
         messages = sqs.receive_message(QueueUrl=sample.outputs["Queue"], MaxNumberOfMessages=10).get("Messages", [])
         details = [json.loads(message["Body"]).get("detail", {}) for message in messages]
-        return any(detail.get("alarmName") == name and detail["state"]["value"] == "ALARM" for detail in details) or None
+        return (
+            any(detail.get("alarmName") == name and detail["state"]["value"] == "ALARM" for detail in details) or None
+        )
 
     wait_for(told)
     sample.cloud.clock.advance(600)
@@ -170,7 +185,9 @@ def build(sample: Any, wait_for: Callable[..., Any], source: bytes, tag: str, **
     sample.cloud.client("s3").put_object(Bucket=sample.outputs["Bucket"], Key="source.zip", Body=source)
     client = sample.cloud.client("codebuild")
     variables = [{"name": "IMAGE_TAG", "value": tag}]
-    started = client.start_build(projectName=sample.outputs["Project"], environmentVariablesOverride=variables, **overrides)
+    started = client.start_build(
+        projectName=sample.outputs["Project"], environmentVariablesOverride=variables, **overrides
+    )
     identity = started["build"]["id"]
 
     def ended() -> dict[str, Any] | None:
@@ -183,7 +200,9 @@ def build(sample: Any, wait_for: Callable[..., Any], source: bytes, tag: str, **
 
 def log(sample: Any, made: dict[str, Any]) -> str:
     logs = sample.cloud.client("logs")
-    events = logs.get_log_events(logGroupName=made["logs"]["groupName"], logStreamName=made["logs"]["streamName"])["events"]
+    events = logs.get_log_events(logGroupName=made["logs"]["groupName"], logStreamName=made["logs"]["streamName"])[
+        "events"
+    ]
     return "\n".join(event["message"] for event in events)
 
 
@@ -196,7 +215,9 @@ ENTRYPOINT ["python", "-m", "app"]
 """
 
 
-def test_a_build_registers_an_image_whose_digest_is_its_content(sample: Any, wait_for: Callable[..., Any], zipped: Any) -> None:
+def test_a_build_registers_an_image_whose_digest_is_its_content(
+    sample: Any, wait_for: Callable[..., Any], zipped: Any
+) -> None:
     files = {"Dockerfile": DOCKERFILE, "app/__main__.py": "print('hello')"}
     first = build(sample, wait_for, zipped(files), "a1")
     assert first["buildStatus"] == "SUCCEEDED", log(sample, first)
@@ -205,7 +226,11 @@ def test_a_build_registers_an_image_whose_digest_is_its_content(sample: Any, wai
     assert (again["buildStatus"], other["buildStatus"]) == ("SUCCEEDED", "SUCCEEDED")
     name = sample.outputs["Repository"].partition("/")[2]
     ecr = sample.cloud.client("ecr")
-    held = {tag: item["imageDigest"] for item in ecr.describe_images(repositoryName=name)["imageDetails"] for tag in item["imageTags"]}
+    held = {
+        tag: item["imageDigest"]
+        for item in ecr.describe_images(repositoryName=name)["imageDetails"]
+        for tag in item["imageTags"]
+    }
     assert held["a1"] == held["a2"] != held["a3"]
     moved = build(sample, wait_for, zipped({**files, "app/__main__.py": "print('moved')"}), "a1")
     assert moved["buildStatus"] == "FAILED"
@@ -219,7 +244,17 @@ def test_a_build_without_a_dockerfile_says_so(sample: Any, wait_for: Callable[..
 
 def test_a_role_reaches_only_what_its_policy_allows(sample: Any) -> None:
     iam = sample.cloud.client("iam")
-    trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{sample.cloud.account}:root"}, "Action": "sts:AssumeRole"}]})
+    trust = json.dumps(
+        {
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{sample.cloud.account}:root"},
+                    "Action": "sts:AssumeRole",
+                }
+            ]
+        }
+    )
     role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     group = f"arn:aws:sagemaker:{sample.cloud.region}:{sample.cloud.account}:model-package-group/mine"
     allow = {"Statement": [{"Effect": "Allow", "Action": "sagemaker:DescribeModelPackageGroup", "Resource": group}]}

@@ -46,7 +46,7 @@ def test_starts_answers_and_stops_leaving_only_its_logs(tmp_path: Path, stand_in
 
 def test_listens_on_loopback_only(tmp_path: Path, stand_in: str) -> None:
     with Cloud.start(tmp_path, core=stand_in) as cloud:
-        held = {os.readlink(entry) for entry in Path(f"/proc/{cloud.pid}/fd").iterdir() if entry.is_symlink()}
+        held = {str(entry.readlink()) for entry in Path(f"/proc/{cloud.pid}/fd").iterdir() if entry.is_symlink()}
         addresses = set()
         for table in ("tcp", "tcp6"):
             for line in Path(f"/proc/net/{table}").read_text(encoding="utf-8").splitlines()[1:]:
@@ -156,10 +156,10 @@ def test_children_get_the_operators_account_and_no_other_aws_variable(
 
 
 def test_a_missing_or_wrong_command_line_comes_with_the_fix(tmp_path: Path) -> None:
-    with pytest.raises(CloudError, match="not installed.*make setup"):
+    with pytest.raises(CloudError, match=r"not installed.*make setup"):
         Cdk(tmp_path).command()
     package = tmp_path / "node_modules" / "aws-cdk"
     package.mkdir(parents=True)
     (package / "package.json").write_text('{"version": "3.0.0"}', encoding="utf-8")
-    with pytest.raises(CloudError, match="3.0.0, not 2.1148.1.*make setup"):
+    with pytest.raises(CloudError, match=r"3\.0\.0, not 2\.1148\.1.*make setup"):
         Cdk(tmp_path).command()

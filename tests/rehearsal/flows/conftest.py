@@ -49,7 +49,7 @@ class App:
         return self.cloud.client(service)
 
     # data ---------------------------------------------------------------------------------------------------------------
-    def upload_month(self, month: str, *, rows: int = 1500, seed: int = 1, shift: float = 0.0) -> None:
+    def upload_month(self, month: str, *, rows: int = 6000, seed: int = 1, shift: float = 0.0) -> None:
         """A month of made flights; `shift` moves the temperatures, which is drift."""
         text = made_flights(self.model, rows=rows, seed=seed, shift=shift)
         self.client("s3").put_object(
@@ -154,6 +154,9 @@ class App:
         sqs, sns = self.client("sqs"), self.client("sns")
         self._queue = sqs.create_queue(QueueName="people")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
         sns.subscribe(TopicArn=self.outputs["Topic"], Protocol="sqs", Endpoint=arn)
 
     # registry -------------------------------------------------------------------------------------------------------------
@@ -212,7 +215,7 @@ def deployed(assembly: Path, tmp_path_factory: pytest.TempPathFactory, root: Pat
 @pytest.fixture(scope="session")
 def live(deployed: App) -> App:
     """The app with version 1 trained, approved and verified live."""
-    deployed.upload_month("2013-01", rows=3000)
+    deployed.upload_month("2013-01")
     trained = deployed.run("TrainMachine", {"trigger": "manual", "reason": "first"})
     assert trained.status == "SUCCEEDED", f"{trained.error}: {trained.cause}"
     assert trained.output["outcome"] == "registered"
@@ -228,7 +231,7 @@ def app(live: App) -> Iterator[App]:
     """The app with a version live, no fault switched on, one month of good data and nothing unread."""
     live.cloud.clear_faults()
     live.clear_data()
-    live.upload_month("2013-01", rows=3000)
+    live.upload_month("2013-01")
     live.told()
     yield live
     live.cloud.clear_faults()

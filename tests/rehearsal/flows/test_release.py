@@ -19,7 +19,8 @@ def live_config(app: Any) -> str:
 
 
 def lock(app: Any) -> Any:
-    return app.ledger(f"endpoint#{ENDPOINT}", "lock")
+    """Who holds the lock; the item itself stays, for its fence grows with each owner."""
+    return (app.ledger(f"endpoint#{ENDPOINT}", "lock") or {}).get("owner")
 
 
 def release(app: Any, arn: str) -> Any:

@@ -25,13 +25,13 @@ ROLE = "arn:aws:iam::111122223333:role/slipway-job"
 DENIED_ROLE = "arn:aws:iam::111122223333:role/nobody"
 REGISTRY = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
 
-SERVER = '''
+SERVER = """
 import http.server, json, os, signal, sys, threading, time
 mode = os.environ.get("MODE", "")
 if mode == "exit":
     sys.exit(3)
 model = os.path.join(os.environ["SAGEMAKER_BASE_DIR"], "model")
-version = open(os.path.join(model, "version.txt")).read() if os.path.exists(os.path.join(model, "version.txt")) else "none"
+version = open(os.path.join(model, "version.txt")).read() if "version.txt" in os.listdir(model) else "none"
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *a): pass
@@ -67,9 +67,9 @@ signal.signal(signal.SIGTERM, stop)
 print("ready", version, flush=True)
 server.serve_forever()
 os._exit(0)
-'''
+"""
 
-JOB = '''
+JOB = """
 import json, os, signal, sys, time
 base = os.environ["SAGEMAKER_BASE_DIR"]
 def path(*parts): return os.path.join(base, *parts)
@@ -100,7 +100,7 @@ if "train" in sys.argv[1:2]:
     write("checkpoints/last.txt", "9")
 else:
     report("processing/output/report/report.json"); write("output/message", "Completed: all fine")
-'''
+"""
 
 
 class FakeS3:
@@ -114,7 +114,7 @@ class FakeS3:
         if self._denied:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, operation)
 
-    def list_objects_v2(self, Bucket: str, Prefix: str, ContinuationToken: str = "0") -> dict[str, Any]:  # noqa: N803
+    def list_objects_v2(self, Bucket: str, Prefix: str, ContinuationToken: str = "0") -> dict[str, Any]:
         self._check("ListObjectsV2")
         keys = sorted(key for bucket, key in self.objects if bucket == Bucket and key.startswith(Prefix))
         start = int(ContinuationToken)
@@ -123,18 +123,18 @@ class FakeS3:
             answer |= {"IsTruncated": True, "NextContinuationToken": str(start + 2)}
         return answer
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         self._check("GetObject")
         if (Bucket, Key) not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "The key does not exist."}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Bucket, Key])}
 
-    def put_object(self, Bucket: str, Key: str, Body: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def put_object(self, Bucket: str, Key: str, Body: Any, **_: Any) -> dict[str, Any]:
         self._check("PutObject")
         self.objects[Bucket, Key] = Body if isinstance(Body, bytes) else Body.read()
         return {}
 
-    def delete_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def delete_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         self._check("DeleteObject")
         self.objects.pop((Bucket, Key), None)
         return {}
@@ -323,7 +323,7 @@ class Kit:
 
 
 LIMITS = Limits(
-    startup_seconds=6, ping_seconds=0.03, watch_seconds=0.2, server_grace_seconds=3, drain_seconds=5, reply_seconds=2,
+    startup_seconds=4, ping_seconds=0.03, watch_seconds=0.2, server_grace_seconds=3, drain_seconds=5, reply_seconds=2,
     job_grace_seconds=2, job_grace_floor_seconds=1, capture_seconds=0.2, metric_seconds=0.05,
 )  # fmt: skip
 

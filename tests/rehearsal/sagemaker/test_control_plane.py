@@ -137,7 +137,11 @@ def test_model_requests_that_name_no_single_container_are_refused(kit):
 
 def test_variants_that_cannot_run_here_are_refused(kit):
     _model(kit)
-    serverless = {"VariantName": "main", "ModelName": "m", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}
+    serverless = {
+        "VariantName": "main",
+        "ModelName": "m",
+        "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1},
+    }
     for params, words in (
         ({"ProductionVariants": [serverless]}, "serverless"),
         ({"ProductionVariants": [VARIANT, VARIANT]}, "must be unique"),

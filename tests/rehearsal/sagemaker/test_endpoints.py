@@ -73,7 +73,9 @@ def test_a_canary_gets_its_share_then_all(kit, clock):
     assert len(kit.sm.processes()) == 4
     kit.sm.flush()
     deployment = kit.details("SageMaker Endpoint Deployment State Change")
-    shown = [one["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"][0]["Status"] for one in deployment]
+    shown = [
+        one["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"][0]["Status"] for one in deployment
+    ]
     assert shown[-5:] == ["ActivatingTraffic", "Baking", "ActivatingTraffic", "Baking", "Deleting"]
 
 
@@ -266,9 +268,7 @@ def test_an_update_keeps_the_scaled_count_only_when_asked(kit, retain, count):
     desired = [{"VariantName": "main", "DesiredInstanceCount": 3}]
     kit.call("UpdateEndpointWeightsAndCapacities", EndpointName="e", DesiredWeightsAndCapacities=desired)
     kit.settled()
-    kit.call(
-        "UpdateEndpoint", EndpointName="e", EndpointConfigName=kit.config("2"), RetainAllVariantProperties=retain
-    )
+    kit.call("UpdateEndpoint", EndpointName="e", EndpointConfigName=kit.config("2"), RetainAllVariantProperties=retain)
     assert kit.settled()["ProductionVariants"][0]["CurrentInstanceCount"] == count
 
 
@@ -309,3 +309,18 @@ def test_close_in_the_middle_of_an_update_leaves_nothing(kit):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert not (kit.root / "fleets").exists()
+
+
+@pytest.mark.fault("H04")
+def test_a_full_disk_keeps_the_old_fleet(kit, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    kit.endpoint("1")
+    monkeypatch.setattr("rehearsal.sagemaker.fleet.unpack", full)
+    kit.update(kit.config("2"))
+    assert kit.settled()["EndpointConfigName"] == "v1"
+    assert kit.invoke()[2] == b"1"
+    kit.call("CreateEndpoint", EndpointName="new", EndpointConfigName="v2")
+    assert "No space left on device" in kit.settled("new")["FailureReason"]
+    assert len(list((kit.root / "fleets").iterdir())) == 1

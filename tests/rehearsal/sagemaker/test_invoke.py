@@ -1,5 +1,7 @@
 import base64
 import json
+import threading
+import time
 
 import pytest
 
@@ -157,7 +159,10 @@ def test_a_record_lies_under_the_hour_of_its_invocation(kit, clock):
     kit.invoke()
     keys, records = _captured(kit)
     assert [key.split("/")[7] for key in keys] == ["14", "15"]
-    assert [one["eventMetadata"]["inferenceTime"] for one in records] == ["2026-11-20T14:05:09Z", "2026-11-20T15:05:09Z"]
+    assert [one["eventMetadata"]["inferenceTime"] for one in records] == [
+        "2026-11-20T14:05:09Z",
+        "2026-11-20T15:05:09Z",
+    ]
 
 
 @pytest.mark.fault("H04")
@@ -179,3 +184,15 @@ def test_errors_are_not_captured(kit):
     kit.endpoint(DataCaptureConfig=CAPTURE)
     kit.invoke(b"bad")
     assert _captured(kit)[1] == []
+
+
+def test_close_does_not_wait_for_a_host_that_no_longer_answers(kit, monkeypatch):
+    kit.endpoint(DataCaptureConfig=CAPTURE)
+    release = threading.Event()
+    monkeypatch.setattr(kit.host, "client", lambda *_args: release.wait(60))
+    kit.invoke()
+    began = time.monotonic()
+    kit.sm.close()
+    release.set()
+    assert time.monotonic() - began < 6
+    assert kit.sm.processes() == []

@@ -1,0 +1,72 @@
+"""Properties of the machine's definition that hold for every state."""
+
+import re
+from typing import Any
+
+import pytest
+
+
+def test_every_task_has_a_time_limit_retries_and_a_way_out(definition: dict[str, Any]) -> None:
+    tasks = {n: s for n, s in definition["States"].items() if s["Type"] == "Task"}
+    assert len(tasks) > 20
+    for name, state in tasks.items():
+        assert state.get("TimeoutSeconds", 0) > 0, name
+        assert state.get("Retry"), name
+        assert any("States.ALL" in c["ErrorEquals"] for c in state.get("Catch", [])), name
+
+
+@pytest.mark.fault("D12")
+def test_every_choice_has_a_default(definition: dict[str, Any]) -> None:
+    assert all("Default" in s for s in definition["States"].values() if s["Type"] == "Choice")
+
+
+def test_every_state_is_reached_and_every_next_exists(definition: dict[str, Any]) -> None:
+    states, seen, open_ = definition["States"], set(), [definition["StartAt"]]
+    while open_:
+        name = open_.pop()
+        if name not in seen:
+            seen.add(name)
+            open_ += re.findall(r"'(?:Next|Default)': '([^']+)'", str(states[name]))
+    assert seen == set(states)
+
+
+def test_every_wait_counts_down_something_that_a_choice_looks_at(definition: dict[str, Any]) -> None:
+    waits = {n: s for n, s in definition["States"].items() if s["Type"] == "Wait"}
+    conditions = " ".join(
+        c["Condition"] for s in definition["States"].values() if s["Type"] == "Choice" for c in s["Choices"]
+    )
+    for name, state in waits.items():
+        ((counter, value),) = state["Assign"].items()
+        assert value == f"{{% ${counter} - 1 %}}", name
+        assert re.search(rf"\${counter} (<=|>) 0", conditions), name
+
+
+@pytest.mark.fault("D05")
+def test_longest_run_stays_far_below_the_history_limit(definition: dict[str, Any]) -> None:
+    begin = definition["States"]["Begin"]["Assign"]
+    polls = sum(begin[c] for c in ("looks", "recovery_looks", "patience", "traffic_patience", "lock_patience"))
+    assert polls * 14 + 600 < 12_000
+
+
+def test_every_variable_is_named_at_the_beginning_or_assigned_before(definition: dict[str, Any]) -> None:
+    text = str(definition["States"])
+    assigned = {v for s in definition["States"].values() for v in _assigned(s)}
+    local = set(re.findall(r"\$(\w+)\s*:=", text)) | {"t"}
+    used = set(re.findall(r"(?<![\w$])\$([a-z_]\w*)(?!\w*\()", text)) - {"states"}
+    assert used - local <= assigned
+
+
+def _assigned(state: dict[str, Any]) -> set[str]:
+    holders = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return {v for h in holders for v in h.get("Assign", {})}
+
+
+@pytest.mark.fault("D03")
+def test_the_machine_has_a_time_limit_that_leaves_room_for_a_release_after_waiting(
+    definition: dict[str, Any],
+) -> None:
+    begin = definition["States"]["Begin"]["Assign"]
+    longest_wait = begin["lock_patience"] * definition["States"]["Let the other release end"]["Seconds"]
+    shift = begin["looks"] * definition["States"]["Let it work"]["Seconds"]
+    recovery = begin["recovery_looks"] * definition["States"]["Let it settle"]["Seconds"]
+    assert definition["TimeoutSeconds"] > longest_wait + shift + recovery

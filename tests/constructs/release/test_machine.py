@@ -1,0 +1,472 @@
+"""What the release machine does, walked state by state over an account in memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+ENDPOINT = "flight-delays-dev"
+
+
+def actions(world: Any, *wanted: str) -> list[str]:
+    return [a for a, _ in world.calls if a in wanted]
+
+
+CHANGING = ("createEndpoint", "updateEndpoint", "deleteEndpoint", "createModel", "createEndpointConfig")
+
+
+@pytest.fixture
+def v1_live(release: Any, world: Any) -> str:
+    """Version 1, released; gives its config."""
+    world.approve(1)
+    assert release().status == "SUCCEEDED"
+    world.calls.clear()
+    world.notices.clear()
+    return str(world.endpoint["EndpointConfigName"])
+
+
+def test_first_release_creates_verifies_records_and_tells_once(release: Any, world: Any) -> None:
+    world.approve(1)
+    end = release()
+    assert (end.status, end.output["outcome"], end.output["version"]) == ("SUCCEEDED", "released", 1)
+    live = world.fact("live")
+    assert live["config"] == world.endpoint["EndpointConfigName"] == end.output["live_config"]
+    assert live["baseline_statistics_uri"] == "s3://artefacts/flight-delays/statistics.json"
+    assert world.fact("attempt#1")["outcome"] == "released"
+    assert world.packages[1]["ModelLifeCycle"]["StageStatus"] == "Approved"
+    assert "owner" not in world.fact("lock")
+    assert [n["outcome"] for n in world.notices] == ["released"]
+
+
+def test_update_goes_through_guardrails_and_keeps_the_way_back(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    end = release()
+    assert (end.status, end.output["strategy"]) == ("SUCCEEDED", "canary")
+    (request,) = (r for a, r in world.calls if a == "updateEndpoint")
+    policy = request["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert policy == {
+        "Type": "CANARY",
+        "WaitIntervalInSeconds": 120,
+        "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
+    }
+    assert len(request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]) == 3
+    assert request["RetainDeploymentConfig"] is False
+    assert world.fact("live")["previous_config"] == v1_live
+    assert v1_live in world.configs
+
+
+def test_versions_beyond_those_to_keep_are_removed(release: Any, world: Any, v1_live: str) -> None:
+    for version in (2, 3):
+        world.approve(version)
+        assert release().status == "SUCCEEDED"
+    assert v1_live not in world.configs
+    assert len(world.configs) == len(world.models) == 2
+
+
+@pytest.mark.fault("A01")
+def test_silent_rollback_is_told_as_a_failure(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.rolls_back = True
+    end = release()
+    assert (end.status, end.error, end.cause["outcome"]) == ("FAILED", "ReleaseRolledBack", "rolled_back")
+    assert end.cause["version"] == 2
+    assert world.endpoint["EndpointConfigName"] == v1_live == world.fact("live")["config"]
+    assert list(world.configs) == [v1_live]
+    assert world.packages[2]["ModelLifeCycle"]["StageStatus"] == "Rejected"
+    assert [n["outcome"] for n in world.notices] == ["rolled_back"]
+    assert "owner" not in world.fact("lock")
+
+
+@pytest.mark.fault("A02")
+def test_a_release_that_falsely_succeeds_does_not_lose_the_config_it_rolled_back_to(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    world.rolls_back = True
+    release()
+    assert v1_live in world.configs
+    assert v1_live in world.models
+
+
+@pytest.mark.fault("A03")
+def test_mixed_fleet_halts_automation_and_deletes_nothing(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.rollback_fails = True
+    end = release()
+    assert (end.status, end.error) == ("FAILED", "ReleaseHalted")
+    assert len(world.configs) == 2
+    assert v1_live in world.fact("halt")["cause"]
+    assert actions(world, "updateEndpoint") == ["updateEndpoint"]
+    assert [n["outcome"] for n in world.notices] == ["halted"]
+    world.calls.clear()
+    world.approve(3)
+    assert release("reconcile").status == "SUCCEEDED"
+    assert release().error == "ReleaseRefused"
+    assert not actions(world, *CHANGING)
+
+
+@pytest.mark.fault("A04")
+def test_failed_first_creation_is_cleaned_and_can_be_tried_again(release: Any, world: Any) -> None:
+    world.approve(1)
+    world.never_healthy = True
+    end = release()
+    assert (end.status, end.error) == ("FAILED", "ReleaseRolledBack")
+    assert world.endpoint is None
+    assert not world.configs
+    assert not world.models
+    world.never_healthy = False
+    assert release("operator", version=1).output["outcome"] == "released"
+
+
+@pytest.mark.fault("A04")
+def test_endpoint_that_served_is_never_deleted(release: Any, world: Any, v1_live: str) -> None:
+    world.endpoint["EndpointStatus"] = "Failed"
+    world.approve(2)
+    assert release().error == "ReleaseRefused"
+    assert not actions(world, "deleteEndpoint")
+
+
+@pytest.mark.fault("A06")
+def test_busy_endpoint_is_waited_for(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.endpoint["EndpointStatus"] = "SystemUpdating"
+    world._pending = ["InService"]
+    assert release().output["outcome"] == "released"
+
+
+@pytest.mark.fault("A06")
+def test_endpoint_that_stays_busy_refuses_in_bounded_time(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.endpoint["EndpointStatus"] = "SystemUpdating"
+    end = release()
+    assert end.error == "ReleaseRefused"
+    assert end.path.count("Let the endpoint settle") == 20
+
+
+@pytest.mark.fault("A05")
+def test_stuck_update_ends_in_bounded_time_and_halts(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+
+    def stick() -> None:
+        world._pending.clear()
+
+    world.during = stick
+    end = release()
+    assert end.error == "ReleaseHalted"
+    assert len(end.path) < 1000
+
+
+@pytest.mark.fault("A08")
+def test_refused_update_leaves_no_orphan_and_does_not_blame_the_version(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.broken["updateEndpoint"] = error("SageMaker.ResourceLimitExceededException", "The account-level limit is 4.")
+    end = release()
+    assert (end.status, end.error) == ("FAILED", "ReleaseRefused")
+    assert "limit is 4" in world.notices[0]["cause"]
+    assert list(world.configs) == [v1_live]
+    assert "ModelLifeCycle" not in world.packages[2]
+    world.broken.clear()
+    assert release("operator").output["outcome"] == "released"
+
+
+@pytest.mark.fault("A13")
+@pytest.mark.parametrize("answer", ["0.9", "nan", "error", "0.5\n0.5"])
+def test_healthy_but_wrong_version_is_rolled_back_by_the_smoke_test(
+    release: Any, world: Any, v1_live: str, answer: str
+) -> None:
+    world.approve(2)
+    asked = release._states["Verify what is live"]
+    assert asked["Next"] == "Is it live?"
+    world.during = lambda: world.answers.update({c: answer for c in world.configs if c != v1_live})
+    end = release()
+    assert end.error == "ReleaseRolledBack"
+    assert "Golden record 1" in end.cause["cause"]
+    assert world.endpoint["EndpointConfigName"] == v1_live
+    assert actions(world, "updateEndpoint") == ["updateEndpoint", "updateEndpoint"]
+    assert list(world.configs) == [v1_live]
+
+
+@pytest.mark.fault("A13")
+def test_bad_first_release_deletes_the_endpoint_that_never_served(release: Any, world: Any) -> None:
+    world.approve(1)
+    world.during = lambda: world.answers.update(dict.fromkeys(world.configs, "0.9"))
+    assert release().error == "ReleaseRolledBack"
+    assert world.endpoint is None
+
+
+@pytest.mark.fault("A14")
+def test_too_little_traffic_is_not_health(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.requests = 49
+    end = release()
+    assert end.error == "ReleaseRolledBack"
+    assert "49 requests" in end.cause["cause"]
+    assert world.endpoint["EndpointConfigName"] == v1_live
+    assert "Send more golden records" in end.path
+
+
+@pytest.mark.fault("A26")
+def test_second_release_waits_for_the_first_and_then_finds_nothing_to_do(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    ends = []
+
+    def meanwhile() -> None:
+        inner = type(release)({"States": release._states, "StartAt": release._start}, world)
+        inner.stop_before = "Let the other release end"
+        ends.append(inner(name="second"))
+
+    world.during = meanwhile
+    assert release(name="first").output["outcome"] == "released"
+    assert ends[0].path[-1] == "Wait for the other release?"
+    assert actions(world, "updateEndpoint") == ["updateEndpoint"]
+
+
+@pytest.mark.fault("A26")
+def test_lock_that_is_never_freed_refuses_and_tells(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    held = {"pk": {"S": f"endpoint#{ENDPOINT}"}, "sk": {"S": "lock"}, "owner": {"S": "another"}}
+    world.ledger[(f"endpoint#{ENDPOINT}", "lock")] = {**held, "expires_at": {"N": "9999999999"}, "fence": {"N": "7"}}
+    end = release()
+    assert (end.error, [n["outcome"] for n in world.notices]) == ("ReleaseRefused", ["refused"])
+    assert release("reconcile").output["outcome"] == "nothing"
+    assert len(world.notices) == 1
+    assert world.fact("lock")["owner"] == "another"
+    assert not actions(world, *CHANGING)
+
+
+def test_expired_lock_is_taken_over_and_the_fence_grows(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    held = {"pk": {"S": f"endpoint#{ENDPOINT}"}, "sk": {"S": "lock"}, "owner": {"S": "dead"}}
+    world.ledger[(f"endpoint#{ENDPOINT}", "lock")] = {**held, "expires_at": {"N": "5"}, "fence": {"N": "7"}}
+    assert release().output["outcome"] == "released"
+    assert world.fact("live")["fence"] == 8
+
+
+@pytest.mark.fault("A26")
+def test_execution_whose_lock_went_to_another_neither_overwrites_the_ledger_nor_frees_that_lock(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    at = f"endpoint#{ENDPOINT}"
+
+    def taken_over() -> None:
+        key = {"pk": {"S": at}, "sk": {"S": "lock"}}
+        world.ledger[(at, "lock")] = {**key, "owner": {"S": "another"}, "expires_at": {"N": "1"}, "fence": {"N": "9"}}
+        world.ledger[(at, "live")] = {**world.ledger[(at, "live")], "fence": {"N": "9"}}
+
+    world.during = taken_over
+    assert release().error == "ReleaseUnrecorded"
+    assert world.fact("live")["version"] == 1
+    assert world.fact("lock")["owner"] == "another"
+
+
+@pytest.mark.fault("A15")
+@pytest.mark.fault("A16")
+def test_alarm_that_cannot_act_refuses_before_anything_is_touched(
+    release: Any, world: Any, v1_live: str, alarm_state: Any
+) -> None:
+    world.approve(2)
+    first = release._states["Begin"]["Assign"]["spec"]["alarm_names"][0]
+    disabled = alarm_state(first, "OK", "", False, {"EndpointName": ENDPOINT, "VariantName": "main"})
+    world.alarms[first] = disabled
+    end = release("operator", version=2)
+    assert end.error == "ReleaseRefused"
+    assert first in end.cause["cause"]
+    assert not actions(world, *CHANGING)
+
+
+def test_environment_fault_does_not_count_and_is_told_once_by_sweeps(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    cause = '{"errorMessage": "alarm X is already in ALARM Next step: look", "errorType": "PreflightRefusedError"}'
+    world.broken["check_preflight"] = error("PreflightRefusedError", cause)
+    assert release().error == "ReleaseRefused"
+    assert [(n["cause"], n["next_step"]) for n in world.notices] == [("alarm X is already in ALARM", "look")]
+    assert release("reconcile").output["outcome"] == "refused"
+    assert len(world.notices) == 1
+    world.broken.clear()
+    assert release("reconcile").output["outcome"] == "released"
+
+
+@pytest.mark.fault("C01")
+def test_same_approval_delivered_again_does_nothing_and_says_nothing(release: Any, world: Any, v1_live: str) -> None:
+    for _ in range(4):
+        end = release()
+        assert (end.status, end.output["outcome"]) == ("SUCCEEDED", "nothing")
+    assert not actions(world, *CHANGING)
+    assert world.notices == []
+    assert "owner" not in world.fact("lock")
+
+
+@pytest.mark.fault("C01")
+def test_failed_version_is_not_tried_again_by_itself(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.rolls_back = True
+    release()
+    world.calls.clear()
+    for trigger in ("approval", "reconcile", "spec"):
+        assert release(trigger).output["outcome"] == "nothing"
+    assert not actions(world, *CHANGING)
+    world.rolls_back = False
+    world.packages[2]["ApprovalDescription"] = "looked at it again"
+    assert release().output["outcome"] == "released"
+
+
+@pytest.mark.fault("C02")
+def test_sweep_finds_an_approval_whose_event_was_lost(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    assert release("reconcile").output == {
+        "outcome": "released",
+        "version": 2,
+        "strategy": "canary",
+        "live_config": world.endpoint["EndpointConfigName"],
+        "cause": None,
+    }
+
+
+@pytest.mark.fault("C03")
+def test_newest_approved_wins_whatever_the_order_of_events(release: Any, world: Any) -> None:
+    world.approve(2)
+    world.approve(1)
+    assert release().output["version"] == 2
+    assert release().output["outcome"] == "nothing"
+    del world.packages[2]
+    end = release()
+    assert end.output["outcome"] == "superseded"
+
+
+@pytest.mark.fault("C05")
+def test_withdrawn_approval_returns_to_the_last_good_version(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.during = lambda: world.packages[2].update(ModelApprovalStatus="Rejected")
+    end = release()
+    assert end.error == "ReleaseRolledBack"
+    assert "withdrawn" in end.cause["cause"]
+    assert world.endpoint["EndpointConfigName"] == v1_live
+
+
+@pytest.mark.fault("C06")
+def test_deleted_package_is_told_and_nothing_is_touched(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.broken["describeModelPackage"] = error("SageMaker.SageMakerException", "ModelPackage does not exist")
+    assert release().error == "ReleaseRefused"
+    assert not actions(world, *CHANGING)
+    assert len(world.notices) == 1
+
+
+def test_nothing_approved_ends_quietly_without_the_lock(release: Any, world: Any) -> None:
+    end = release("reconcile")
+    assert (end.status, end.output["outcome"]) == ("SUCCEEDED", "nothing")
+    assert not world.ledger
+    assert not world.notices
+
+
+@pytest.mark.fault("A30")
+def test_endpoint_deleted_outside_is_made_again_by_the_sweep(release: Any, world: Any, v1_live: str) -> None:
+    world.endpoint = None
+    end = release("reconcile")
+    assert end.output["outcome"] == "released"
+    assert world.endpoint["EndpointConfigName"] == v1_live
+
+
+def test_release_cut_off_after_the_shift_is_verified_by_the_sweep(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    release.stop_before = "Verify what is live"
+    release()
+    release.stop_before = None
+    world.ledger.pop((f"endpoint#{ENDPOINT}", "lock"))
+    world.calls.clear()
+    end = release("reconcile")
+    assert end.output["outcome"] == "released"
+    assert not actions(world, *CHANGING)
+    assert world.fact("live")["version"] == 2
+
+
+def test_unverified_version_that_answers_wrong_goes_back_to_the_verified_one(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    release.stop_before = "Verify what is live"
+    release()
+    release.stop_before = None
+    world.ledger.pop((f"endpoint#{ENDPOINT}", "lock"))
+    world.answers[world.endpoint["EndpointConfigName"]] = "0.9"
+    assert release("reconcile").error == "ReleaseRolledBack"
+    assert world.endpoint["EndpointConfigName"] == v1_live
+
+
+def test_half_made_release_adopts_what_it_made(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    release.stop_before = "Create or update?"
+    release()
+    release.stop_before = None
+    world.ledger.pop((f"endpoint#{ENDPOINT}", "lock"))
+    end = release("reconcile")
+    assert end.output["outcome"] == "released"
+    assert "Is it the same endpoint config?" in end.path
+
+
+@pytest.mark.fault("D10")
+def test_later_compensations_run_although_earlier_ones_fail(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.rolls_back = True
+
+    def break_most() -> None:
+        for call in ("clean_up_release", "updateModelPackage"):
+            world.broken[call] = error("States.TaskFailed", "no")
+
+    world.during = break_most
+    end = release()
+    assert end.error == "ReleaseRolledBack"
+    assert "owner" not in world.fact("lock")
+    assert len(world.notices) == 1
+
+
+@pytest.mark.fault("D11")
+def test_failed_notification_still_ends_as_failed_so_that_the_rule_tells(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.rolls_back = True
+    world.broken["publish"] = error("SNS.InternalErrorException", "no")
+    end = release()
+    assert end.error == "ReleaseRolledBack"
+    assert not any(partition.endswith(f":{end.name}") for partition, _ in world.ledger)
+
+
+def test_ledger_that_cannot_be_written_does_not_undo_a_good_release(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.during = lambda: world.broken.update(putItem=error("DynamoDB.InternalServerError", "no"))
+    end = release()
+    assert end.error == "ReleaseUnrecorded"
+    world.broken.clear()
+    assert world.endpoint["EndpointConfigName"] != v1_live
+    assert release("reconcile").output["outcome"] == "released"
+
+
+def test_operator_goes_back_to_an_older_version_and_the_sweep_leaves_it_there(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    release()
+    assert release("operator", version=1).output["version"] == 1
+    assert world.endpoint["EndpointConfigName"] == v1_live
+    assert release("reconcile").output["outcome"] == "nothing"
+
+
+def test_version_hint_is_believed_of_operators_only(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.approve(3)
+    assert release("approval", version=2).output["version"] == 3
+    assert release("operator", version=9).error == "ReleaseRefused"

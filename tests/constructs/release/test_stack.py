@@ -1,0 +1,98 @@
+"""The release stack's template: triggers, alarms, permissions."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from slipway.config.model import Model
+from slipway_constructs.release_timing import ReleaseTiming
+
+Resources = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def of(template: dict[str, Any]) -> Resources:
+    """Properties of the resources of a type."""
+    return lambda kind: [r["Properties"] for r in template["Resources"].values() if r["Type"] == kind]
+
+
+@pytest.mark.fault("C04")
+def test_only_approvals_start_a_release(of: Resources) -> None:
+    patterns = [r["EventPattern"] for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
+    assert patterns == [
+        {
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Package State Change"],
+            "detail": {
+                "ModelPackageGroupName": ["flight-delays"],
+                "ModelApprovalStatus": ["Approved"],
+                "UpdatedModelPackageFields": ["ModelApprovalStatus"],
+            },
+        }
+    ]
+
+
+def test_both_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:
+    (rule,) = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
+    (schedule,) = of("AWS::Scheduler::Schedule")
+    assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "approval"}
+    assert json.loads(schedule["Target"]["Input"]) == {"trigger": "reconcile"}
+    assert rule["Targets"][0]["DeadLetterConfig"]
+    assert schedule["Target"]["DeadLetterConfig"]
+    assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+
+
+@pytest.mark.fault("A18")
+def test_every_alarm_watches_this_endpoint_and_variant_and_treats_silence_as_no_error(of: Resources) -> None:
+    alarms = [a for a in of("AWS::CloudWatch::Alarm") if a["Namespace"] == "AWS/SageMaker"]
+    assert {(a["MetricName"], a.get("Statistic") or a["ExtendedStatistic"], a["Threshold"]) for a in alarms} == {
+        ("Invocation5XXErrors", "Average", 0.01),
+        ("Invocation4XXErrors", "Average", 0.05),
+        ("ModelLatency", "p99", 1_000_000),
+    }
+    for alarm in alarms:
+        assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
+            "EndpointName": "flight-delays-dev",
+            "VariantName": "main",
+        }
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (2, 3)
+
+
+def test_no_role_may_do_everything_of_a_service(of: Resources) -> None:
+    for policy in of("AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not [a for a in actions if "*" in a], policy["PolicyName"]
+
+
+@pytest.mark.fault("A02")
+def test_only_the_clean_up_and_the_deleted_resource_may_delete_configs(template: dict[str, Any]) -> None:
+    holders = [
+        name
+        for name, r in template["Resources"].items()
+        if r["Type"] == "AWS::IAM::Policy" and "sagemaker:DeleteEndpointConfig" in json.dumps(r)
+    ]
+    assert len(holders) == 2
+    assert all("CleanUp" in h or "EndpointFunction" in h for h in holders)
+
+
+def test_the_endpoint_stands_in_the_template_as_a_custom_resource_with_its_spec(of: Resources) -> None:
+    (endpoint,) = of("Custom::BlueGreenEndpoint")
+    assert endpoint["EndpointName"] == "flight-delays-dev"
+    assert endpoint["Spec"]["instance_count"] == 2
+
+
+def test_no_bad_end_goes_untold(of: Resources) -> None:
+    (rule,) = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.states"]]
+    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+
+
+@pytest.mark.parametrize("timeout_seconds", [600, 28_800])
+def test_looks_cover_the_services_own_time_limit(model: Model, timeout_seconds: int) -> None:
+    rollout = model.rollout.model_copy(update={"timeout_seconds": timeout_seconds})
+    timing = ReleaseTiming.of(model.model_copy(update={"rollout": rollout}))
+    assert timing.looks * timing.poll > timeout_seconds
+    assert timing.looks <= 250

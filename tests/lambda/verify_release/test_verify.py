@@ -1,0 +1,87 @@
+"""What an endpoint is, compared with what was asked."""
+
+from typing import Any
+
+import pytest
+
+from slipway_lambda.contracts.release import Recovery, Verdict
+from slipway_lambda.verify_release.verify import Asked, recovery, verify
+
+DIGEST = "sha256:" + "a" * 64
+ASKED = Asked(config="new", digest=DIGEST, instance_count=2, minimum_requests=100)
+
+
+def endpoint(**more: Any) -> dict[str, Any]:
+    variant = {
+        "DeployedImages": [{"ResolvedImage": f"r/tabular@{DIGEST}"}],
+        "CurrentWeight": 1.0,
+        "DesiredWeight": 1.0,
+        "CurrentInstanceCount": 2,
+        "DesiredInstanceCount": 2,
+    }
+    variant |= more.pop("variant", {})
+    return {"EndpointConfigName": "new", "EndpointStatus": "InService", "ProductionVariants": [variant], **more}
+
+
+@pytest.mark.parametrize(
+    ("described", "requests", "verdict"),
+    [
+        pytest.param(endpoint(), 100, Verdict.LIVE, id="live"),
+        pytest.param(endpoint(), 99, Verdict.TOO_LITTLE_TRAFFIC, id="quiet", marks=pytest.mark.fault("A14")),
+        pytest.param(
+            endpoint(EndpointConfigName="old"), 100, Verdict.ROLLED_BACK, id="silent", marks=pytest.mark.fault("A01")
+        ),
+        pytest.param(
+            endpoint(EndpointStatus="UpdateRollbackFailed"),
+            100,
+            Verdict.MIXED,
+            id="a03",
+            marks=pytest.mark.fault("A03"),
+        ),
+        pytest.param(
+            endpoint(EndpointStatus="Failed"), 100, Verdict.FAILED, id="failed", marks=pytest.mark.fault("A04")
+        ),
+        pytest.param(endpoint(EndpointStatus="OutOfService"), 100, Verdict.FAILED, id="out of service"),
+        pytest.param(
+            endpoint(EndpointStatus="RollingBack"), 100, Verdict.PENDING, id="a07", marks=pytest.mark.fault("A07")
+        ),
+        pytest.param(endpoint(EndpointStatus="SystemUpdating"), 100, Verdict.PENDING, id="maintenance"),
+        pytest.param({}, 100, Verdict.GONE, id="gone"),
+        pytest.param(
+            endpoint(variant={"DeployedImages": [{"ResolvedImage": "r/t@sha256:" + "b" * 64}]}),
+            100,
+            Verdict.MIXED,
+            id="other image",
+        ),
+        pytest.param(endpoint(variant={"DeployedImages": []}), 100, Verdict.MIXED, id="no image"),
+        pytest.param(endpoint(variant={"CurrentWeight": 0.5}), 100, Verdict.MIXED, id="weight"),
+        pytest.param(
+            endpoint(variant={"CurrentWeight": 0.0, "DesiredWeight": 0.0}), 100, Verdict.MIXED, id="no weight"
+        ),
+        pytest.param(endpoint(variant={"CurrentInstanceCount": 1}), 100, Verdict.MIXED, id="count"),
+        pytest.param(endpoint(ProductionVariants=[]), 100, Verdict.MIXED, id="no variant"),
+    ],
+)
+def test_only_what_was_asked_is_live(described: dict[str, Any], requests: int, verdict: Verdict) -> None:
+    assert verify(ASKED, described, requests).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("described", "last_good", "ever_served", "wanted"),
+    [
+        (endpoint(EndpointStatus="RollingBack"), {"config": "old"}, True, Recovery.WAIT),
+        (endpoint(), {"config": "old"}, True, Recovery.ROLL_BACK),
+        (endpoint(EndpointConfigName="old"), {"config": "old"}, True, Recovery.NOTHING),
+        (endpoint(EndpointStatus="UpdateRollbackFailed"), {"config": "old"}, True, Recovery.HALT),
+        (endpoint(EndpointStatus="Failed"), {"config": "old"}, True, Recovery.HALT),
+        (endpoint(), {}, True, Recovery.HALT),
+        ({}, {"config": "old"}, True, Recovery.HALT),
+        (endpoint(EndpointStatus="Failed"), {}, False, Recovery.DELETE),
+        (endpoint(), {}, False, Recovery.DELETE),
+        ({}, {}, False, Recovery.NOTHING),
+    ],
+)
+def test_recovery_deletes_only_what_never_served_and_never_updates_a_mixed_fleet(
+    described: dict[str, Any], last_good: dict[str, Any], ever_served: bool, wanted: Recovery
+) -> None:
+    assert recovery(described, last_good, ever_served=ever_served) is wanted
