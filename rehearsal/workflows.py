@@ -45,6 +45,7 @@ def run_execution(original: Callable[[str], None], runtime: Runtime) -> Callable
 
 def execute_task(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
     """Give the task its machine's role; let none start in an execution that has been stopped."""
+    from ministack.core import iam_evaluator
     from ministack.services import stepfunctions as sfn
 
     def execute(state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
@@ -55,6 +56,11 @@ def execute_task(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]
         stop = running.stop if running else threading.Event()
         task = Task(machine["roleArn"], execution["name"], state.get("TimeoutSeconds"), stop) if machine else None
         token = current_task.set(task)
+        # Resource policies see who calls, and that Step Functions calls over TLS.
+        iam_evaluator.pin_request_origin("127.0.0.1", True)
+        if machine:
+            role = machine["roleArn"].replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
+            iam_evaluator._request_caller_arn.set(f"{role}/{execution['name']}")
         try:
             return original(state, raw_input, execution, context)
         finally:

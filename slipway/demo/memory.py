@@ -7,6 +7,7 @@ from pathlib import Path
 from slipway.demo.result import Memory
 
 EVERY_SECONDS = 1.0
+KINDS = 8
 PROC = Path("/proc")
 
 
@@ -42,11 +43,11 @@ class Sampler:
     def take(self) -> None:
         """One sample."""
         pids = tree({self._root, *self._also})
-        sizes = [size for pid in pids if (size := resident_kb(pid)) is not None]
-        total = sum(kb for kb, _ in sizes) / 1024
+        sizes = {pid: size for pid in pids if (size := resident_kb(pid)) is not None}
+        total = sum(kb for kb, _ in sizes.values()) / 1024
         if self.peak.peak_mb is None or total > self.peak.peak_mb:
-            pss = all(exact for _, exact in sizes)
-            self.peak = Memory(round(total, 1), len(sizes), "PSS" if pss else "RSS, shared pages counted in each")
+            measure = "PSS" if all(exact for _, exact in sizes.values()) else "RSS, shared pages counted in each"
+            self.peak = Memory(round(total, 1), len(sizes), measure, _by_kind(sizes))
 
 
 def tree(roots: set[int]) -> set[int]:
@@ -68,6 +69,28 @@ def tree(roots: set[int]) -> set[int]:
                 found.add(child)
                 left.append(child)
     return found
+
+
+def _by_kind(sizes: dict[int, tuple[int, bool]]) -> dict[str, float]:
+    kinds: dict[str, float] = {}
+    for pid, (kb, _) in sizes.items():
+        kind = kind_of(pid)
+        kinds[kind] = kinds.get(kind, 0.0) + kb / 1024
+    largest = sorted(kinds.items(), key=lambda item: -item[1])[:KINDS]
+    return {kind: round(mb, 1) for kind, mb in largest}
+
+
+def kind_of(pid: int) -> str:
+    """What a process is, from its command: the module or script it runs, with a container's own word behind it."""
+    try:
+        words = (PROC / str(pid) / "cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return "gone"
+    named = words[words.index("-m") + 1 :] if "-m" in words[:-1] else [w for w in words[1:] if not w.startswith("-")]
+    if not named or not named[0]:
+        return Path(words[0]).name or "unknown"
+    verb = named[1] if len(named) > 1 and named[1].isalpha() else ""
+    return f"{Path(named[0]).name} {verb}".strip()[:40]
 
 
 def resident_kb(pid: int) -> tuple[int, bool] | None:

@@ -75,6 +75,8 @@ class Memory:
     peak_mb: float | None = None
     processes: int = 0
     measure: str = ""
+    largest: dict[str, float] = field(default_factory=dict)
+    """What held it at the peak: kind of process → MB over all of the kind, the largest first."""
 
 
 @dataclass

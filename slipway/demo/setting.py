@@ -73,6 +73,7 @@ class Demo:
     trainings: dict[str, str] = field(default_factory=dict)
     """What it was for → execution ARN."""
     retraining_execution: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict)
     watched: list[tuple[str, str, str]] = field(default_factory=list)
     """(month, monitor execution's ARN, its report's URI)."""
 
@@ -105,13 +106,15 @@ class Demo:
         """The cloud, as the command line's own operations take it."""
         environment = self.declared[1]
         return Where(
-            self.cloud, environment.account, environment.region, True,
+            self, environment.account, environment.region, True,
             lambda: datetime.fromtimestamp(self.cloud.clock.now(), UTC),
         )  # fmt: skip
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the operator."""
-        return self.cloud.client(service)
+        """A boto3 client of the operator; one each, since a client takes megabytes and a tenth of a second to make."""
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service)
+        return self._clients[service]
 
     def seconds(self, usual: float) -> float:
         """A bound on waiting, in wall seconds."""

@@ -34,6 +34,7 @@ def facts(result: Result) -> list[str]:
             f"Deployed {result.deploy.stacks} stacks, {result.deploy.resources} resources"
             f" in {result.deploy.seconds:.1f} s"
         )
+    lines += [f"Version {r.version} {r.outcome}: {r.cause}" for r in result.releases if r.cause]
     if result.retraining.triggered_by:
         lines.append(
             f"Retraining by {result.retraining.triggered_by}: {result.retraining.outcome}. {result.retraining.reason}"
@@ -44,7 +45,8 @@ def facts(result: Result) -> list[str]:
     if result.memory.peak_mb is not None:
         lines.append(
             f"Peak memory {result.memory.peak_mb:.0f} MB over {result.memory.processes} processes"
-            f" ({result.memory.measure})"
+            f" ({result.memory.measure}): "
+            + ", ".join(f"{kind} {mb:.0f}" for kind, mb in result.memory.largest.items())
         )
     if result.report:
         lines.append(f"Report: {result.report}")
@@ -61,11 +63,11 @@ def where_the_time_went(result: Result) -> str:
 
 def _releases(result: Result) -> Table:
     table = Table(title="Releases", title_justify="left", box=None, pad_edge=False)
-    for name in ("version", "strategy", "outcome", "live after", "requests", "failed", "cause"):
+    for name in ("version", "strategy", "outcome", "live after", "requests", "failed"):
         table.add_column(name, justify="right" if name in {"requests", "failed"} else "left")
     for r in result.releases:
         cells = (f"v{r.version}", r.strategy, r.outcome, f"v{r.live_version}", f"{r.requests}", f"{r.failed_requests}")
-        table.add_row(*map(escape, cells), escape((r.cause or "")[:90]))
+        table.add_row(*map(escape, cells))
     return table
 
 

@@ -1,7 +1,7 @@
 """A state machine's definition and one execution's history, as a graph with the path taken. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from slipway.report.facts import Edge, State
@@ -14,7 +14,8 @@ def graph(definition: Machine, history: Sequence[Mapping[str, Any]]) -> tuple[tu
 
     A catch that was not taken is left out: a machine whose every task can fail would be drawn as a hedgehog.
     """
-    visited, taken, failed = walk(history)
+    steps = {(edge.source, edge.target) for edge in _edges(definition)}
+    visited, taken, failed = walk(history, steps)
     states = [
         State(name, str(state.get("Type", "")), visited[name], name in failed) for name, state in _states(definition)
     ]
@@ -29,40 +30,59 @@ def graph(definition: Machine, history: Sequence[Mapping[str, Any]]) -> tuple[tu
     return tuple(states), tuple(edges.values())
 
 
-def walk(history: Sequence[Mapping[str, Any]]) -> tuple[Counter[str], set[tuple[str, str]], set[str]]:
-    """How often each state was entered, which steps from state to state were made, and which states failed."""
-    by_id = {event["id"]: event for event in history}
+def walk(
+    history: Sequence[Mapping[str, Any]], steps: Collection[tuple[str, str]]
+) -> tuple[Counter[str], set[tuple[str, str]], set[str]]:
+    """How often each state was entered, which of the machine's `steps` were made, and which states ended in failure.
+
+    A step was made from the state that was left, or, for a branch, entered, last of all those that lead here: enough for
+    any history in order, also where events do not name the one before. A failure that a retry made good is none.
+    """
     visited: Counter[str] = Counter()
     taken: set[tuple[str, str]] = set()
     failed: set[str] = set()
+    passed: list[str] = []
+    open_: list[str] = []
+    broken: set[str] = set()
     for event in history:
         kind = event["type"]
         if kind.endswith("StateEntered"):
             name = _name(event)
-            visited[name] += 1
-            before = _state_before(event, by_id)
+            before = next((p for p in reversed(passed) if (p, name) in steps), None)
             if before is not None:
                 taken.add((before, name))
+            visited[name] += 1
+            passed.append(name)
+            open_.append(name)
             if kind == "FailStateEntered":
                 failed.add(name)
-        elif kind.endswith(("Failed", "TimedOut", "Aborted")) and not kind.startswith("Execution"):
-            inside = _state_before(event, by_id)
-            if inside is not None:
-                failed.add(inside)
+        elif kind.endswith("StateExited"):
+            name = _name(event)
+            passed.append(name)
+            if name in open_:
+                open_.remove(name)
+            failed |= broken & {name}
+            broken.discard(name)
+        elif kind.startswith("Execution"):
+            failed |= broken & set(open_)
+        elif kind.endswith(("Failed", "TimedOut", "Aborted")) and open_:
+            broken.add(_inside(event, history, open_))
+        elif kind.endswith("Succeeded") and open_:
+            broken.discard(_inside(event, history, open_))
     return visited, taken, failed
 
 
-def _state_before(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> str | None:
-    """The state that the chain of previous events leads to. An event may be its own first."""
-    seen: set[int] = {event["id"]}
-    at = event.get("previousEventId", 0)
+def _inside(event: Mapping[str, Any], history: Sequence[Mapping[str, Any]], open_: Sequence[str]) -> str:
+    """The state an event belongs to: by the chain of previous events where there is one, else the one entered last."""
+    by_id = {e["id"]: e for e in history} if event.get("previousEventId") else {}
+    seen = {event["id"]}
+    at = event.get("previousEventId") or 0
     while at in by_id and at not in seen:
         seen.add(at)
-        event = by_id[at]
-        if event["type"].endswith(("StateEntered", "StateExited")):
-            return _name(event)
-        at = event.get("previousEventId", 0)
-    return None
+        if by_id[at]["type"].endswith("StateEntered"):
+            return _name(by_id[at])
+        at = by_id[at].get("previousEventId") or 0
+    return open_[-1]
 
 
 def _name(event: Mapping[str, Any]) -> str:

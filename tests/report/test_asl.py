@@ -91,9 +91,42 @@ def test_a_failure_marks_its_state_its_catch_and_the_end() -> None:
     assert [(e.source, e.target) for e in edges if e.kind == "catch"] == [("Check", "Tell")]
 
 
+def _unchained(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**e, "previousEventId": None} for e in history]
+
+
+def test_a_history_without_a_chain_gives_the_same_path() -> None:
+    assert graph(MACHINE, _unchained(GOOD)) == graph(MACHINE, GOOD)
+    assert graph(MACHINE, _unchained(BAD)) == graph(MACHINE, BAD)
+
+
 def test_a_history_whose_chain_is_broken_does_not_hang() -> None:
-    assert walk([event(1, "TaskStateEntered", "Check", 1)])[1] == set()
-    assert walk([event(5, "TaskFailed", None, 99)])[2] == set()
+    assert walk([event(1, "TaskStateEntered", "Check", 1)], set())[1] == set()
+    assert walk([event(5, "TaskFailed", None, 5)], set())[2] == set()
+    looped = [event(1, "TaskStateEntered", "A"), event(2, "TaskFailed", None, 3), event(3, "TaskFailed", None, 2)]
+    assert walk([*looped, event(4, "ExecutionFailed")], set())[2] == {"A"}
+
+
+def test_a_failure_that_a_retry_made_good_is_none() -> None:
+    history = [
+        event(1, "TaskStateEntered", "Check"),
+        event(2, "TaskFailed", None, 1),
+        event(3, "TaskSucceeded", None, 2),
+        event(4, "TaskStateExited", "Check", 3),
+    ]
+    assert walk(history, set())[2] == set()
+    assert walk([*history[:2], event(3, "TaskStateExited", "Check", 2)], set())[2] == {"Check"}
+
+
+def test_of_two_branches_the_one_that_failed_is_marked() -> None:
+    history = [
+        event(1, "ParallelStateEntered", "Both"),
+        event(2, "TaskStateEntered", "Train", 1),
+        event(3, "TaskStateEntered", "Baseline", 1),
+        event(4, "TaskFailed", None, 2),
+        event(5, "ExecutionFailed", None, 4),
+    ]
+    assert walk(history, set())[2] == {"Train"}
 
 
 def test_a_state_stands_below_what_leads_to_it_even_with_loops() -> None:

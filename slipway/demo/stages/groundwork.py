@@ -144,6 +144,7 @@ def _cloud(demo: Demo) -> Any:
             region=environment.region,
             port=options.port,
             speed=options.speed,
+            detach=options.keep,
         )
     except CloudError as error:
         raise DemoError(CLOUD_FAILED, f"The embedded cloud did not start: {error.message}.", error.fix) from None
@@ -172,7 +173,7 @@ def deploy(demo: Demo) -> None:
     stage = _nested(assembly)
     told = demo.cloud.deploy(stage, on_event=lambda line: demo.progress.say(str(line)[:100]))
     demo.result.deploy = Deploy(int(told["stacks"]), int(told["resources"]), round(float(told["seconds"]), 1))
-    demo.outputs = outputs(demo.cloud, platform, environment, model)
+    demo.outputs = outputs(demo, platform, environment, model)
     for month in TRAINED_MONTHS:
         upload(demo, month)
 

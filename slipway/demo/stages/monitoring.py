@@ -14,6 +14,7 @@ from slipway.demo.result import Retraining, Window
 from slipway.demo.setting import TRAINED_MONTHS, Demo
 from slipway.demo.stages.groundwork import upload
 from slipway.demo.stages.training import refusal
+from slipway.operations.outputs import stack_names
 from slipway_lambda.contracts.monitoring import SCHEDULED_TIME
 
 RECORDS = 600
@@ -65,10 +66,9 @@ def retrain(demo: Demo) -> None:
     end = waiting.succeeded(
         stepfunctions, demo.retraining_execution, "The retraining", seconds=demo.seconds(120), alive=demo.alive
     )
-    asked = end.output.get("triggered_by") or {}
     outcome = str(end.output.get("outcome", ""))
     reason = refusal(end.output) if outcome == "refused" else _gain(end.output)
-    demo.result.retraining = Retraining(str(asked.get("trigger", "")), outcome, reason)
+    demo.result.retraining = Retraining(str(end.output.get("triggered_by") or ""), outcome, reason)
     demo.progress.note(f"retraining {outcome}: {reason}")
 
 
@@ -156,7 +156,14 @@ def _looked_at(demo: Demo, due: datetime) -> waiting.Ended:
 
 def due_minute(demo: Demo) -> int:
     """The minute of every hour at which the monitor's schedule fires."""
-    schedule = demo.client("scheduler").get_schedule(Name=demo.places.need("monitor_schedule"))
+    stack = stack_names(*demo.declared).monitoring
+    resources = demo.client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    names = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::Scheduler::Schedule"]
+    if len(names) != 1:
+        raise DemoError(DECLARATIONS, f"{stack} holds {len(names)} schedules, not 1.", "Report this as a bug.")
+    # The physical id is the name, or, in a group, `group|name`.
+    group, _, name = names[0].rpartition("|")
+    schedule = demo.client("scheduler").get_schedule(Name=name, **({"GroupName": group} if group else {}))
     match = re.fullmatch(r"cron\((\d+) \* \* \* \? \*\)", schedule["ScheduleExpression"])
     if not match:
         raise DemoError(

@@ -44,9 +44,13 @@ class App:
     outputs: dict[str, str]
     notices: list[dict[str, Any]] = field(default_factory=list)
     _queue: str = ""
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _sweeps: dict[str, bool] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return self.cloud.client(service)
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service)
+        return self._clients[service]
 
     # data ---------------------------------------------------------------------------------------------------------------
     def upload_month(self, month: str, *, rows: int = 6000, seed: int = 1, shift: float = 0.0) -> None:
@@ -116,14 +120,21 @@ class App:
         """The ends of at least `count` executions that were not there `before`, once none of them runs."""
         deadline = time.monotonic() + WALL_SECONDS
         while time.monotonic() < deadline:
-            new = [e for e in self.executions(machine) if e["executionArn"] not in before]
-            if len(new) >= count and all(e["status"] != "RUNNING" for e in new):
-                return [self.end_of(e["executionArn"]) for e in new]
+            new = sorted(self.known(machine) - before)
+            if len(new) >= count:
+                return [self.end_of(arn) for arn in new]
             time.sleep(0.1)
         raise AssertionError(f"fewer than {count} new executions of {machine} ended")
 
     def known(self, machine: str) -> set[str]:
-        return {e["executionArn"] for e in self.executions(machine)}
+        """ARNs of the executions that somebody or some event asked for; the reconciler's sweeps come and go by themselves."""
+        return {e["executionArn"] for e in self.executions(machine) if not self._is_sweep(e["executionArn"])}
+
+    def _is_sweep(self, arn: str) -> bool:
+        if arn not in self._sweeps:
+            record = self.client("stepfunctions").describe_execution(executionArn=arn)
+            self._sweeps[arn] = json.loads(record["input"]).get("trigger") == "reconcile"
+        return self._sweeps[arn]
 
     # what is live ---------------------------------------------------------------------------------------------------------
     def endpoint(self) -> dict[str, Any] | None:
