@@ -1,6 +1,7 @@
 """Environments -> stages -> stacks; tags and policy checks. No resources.
 
-The only file of the CDK side that reads environment variables. `python app.py` and the CDK CLI give the same assembly: the context
+The only file of the CDK side that reads environment variables. `python app.py` and the CDK CLI give the same
+assembly: the context
 of cdk.json is read here when the CLI has not passed it.
 """
 

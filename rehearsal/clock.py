@@ -1,6 +1,8 @@
-"""The one clock of the embedded cloud. Everything that waits, bakes, schedules, expires or is stamped in the cloud reads it.
+"""The one clock of the embedded cloud. Everything that waits, bakes, schedules, expires or is stamped in the cloud
+reads it.
 
-Cloud time runs `speed` times as fast as the wall and can be moved forward; it never goes back. Signatures of requests stay on wall
+Cloud time runs `speed` times as fast as the wall and can be moved forward; it never goes back. Signatures of
+requests stay on wall
 time, since real clients sign with theirs.
 """
 

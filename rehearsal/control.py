@@ -70,6 +70,7 @@ class Control:
         if "speed" in body:
             self._runtime.clock.set_speed(float(body["speed"]))
         if "advance" in body:
+            self._runtime.sagemaker.flush()  # what was served until now belongs to the time until now
             self._runtime.clock.advance(float(body["advance"]))
             self.flush()
         return self._clock()
@@ -81,6 +82,7 @@ class Control:
         """Do now what timers would do within moments."""
         from ministack.services import scheduler
 
+        self._runtime.sagemaker.flush()
         for task in (scheduler._tick_schedules, alarms.evaluate_everywhere, self._runtime.executions.watch):
             task()
 

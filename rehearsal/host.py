@@ -12,7 +12,8 @@ from rehearsal.clock import Clock
 class Image:
     """A container image that the embedded registry holds, laid out as a directory.
 
-    `entrypoint` is the Dockerfile's exec-form ENTRYPOINT (then CMD), with `python`/`python3` replaced by this interpreter;
+    `entrypoint` is the Dockerfile's exec-form ENTRYPOINT (then CMD), with `python`/`python3` replaced by this
+    interpreter;
     `directory` is the image's WORKDIR: its files as the Dockerfile's COPY lines put them there.
     """
 
@@ -54,7 +55,8 @@ class Host(Protocol):
         """Put an `aws.sagemaker` event on the account's default bus."""
 
     def put_metrics(self, namespace: str, data: Sequence[Mapping[str, Any]], scope: Scope) -> None:
-        """Metrics the service itself emits, in PutMetricData's MetricData shape; Timestamp in epoch seconds of cloud time."""
+        """Metrics the service itself emits, in PutMetricData's MetricData shape; Timestamp in epoch seconds of cloud
+        time."""
 
     def alarm_state(self, name: str, scope: Scope) -> str | None:
         """OK, ALARM or INSUFFICIENT_DATA; None when there is no such alarm."""

@@ -19,7 +19,8 @@ from stacks.training import TrainingStack
 
 
 class EnvironmentStage(Stage):
-    """The foundation, and what the environment's roles ask for: registry and training to build, release and monitoring to serve."""
+    """The foundation, and what the environment's roles ask for: registry and training to build, release and
+    monitoring to serve."""
 
     def __init__(
         self, scope: Construct, *, platform: Platform, environment: Environment, models: Sequence[Model]

@@ -10,9 +10,7 @@ from slipway_constructs.foundation import Foundation
 class FoundationStack(Stack):
     """The stateful ground of an environment; protected from deletion unless the environment is a sandbox."""
 
-    def __init__(
-        self, scope: Construct, id_: str, *, environment: Environment, notifications: Notifications
-    ) -> None:
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment, notifications: Notifications) -> None:
         super().__init__(scope, id_, termination_protection=environment.retention is Retention.RETAIN)
         self.foundation = Foundation(self, "Foundation", environment=environment, notifications=notifications)
         for name, value in {

@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from aws_cdk import CfnElement, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import CfnElement, Duration, Environment, RemovalPolicy, Stack, pipelines
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_kms as kms
-from aws_cdk import pipelines
 from constructs import Construct, IConstruct
 
 from slipway.config.platform import Toolchain
@@ -26,7 +25,8 @@ def cli_version() -> str:
 
 
 class ToolchainStack(Stack):
-    """A self-mutating pipeline: source, synth with every check, itself, then a wave for each environment in promotion order."""
+    """A self-mutating pipeline: source, synth with every check, itself, then a wave for each environment in
+    promotion order."""
 
     def __init__(
         self,
@@ -126,7 +126,8 @@ class ToolchainStack(Stack):
                 accept(
                     self._find(f"{path}/DefaultPolicy"),
                     f"AwsSolutions-IAM5[{finding}]",
-                    "Written by CDK Pipelines for its own artefact bucket, builds and deploy roles; it offers no narrower form.",
+                    "Written by CDK Pipelines for its own artefact bucket, builds and deploy roles; it"
+                    " offers no narrower form.",
                 )
 
     def _build_findings(self, project: str, log_end: str, report_end: str) -> list[str]:

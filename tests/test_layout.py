@@ -26,7 +26,11 @@ def test_no_package_marker_under_tests() -> None:
 
 def test_imports_run_one_way() -> None:
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -74,5 +78,3 @@ def test_the_cdk_cli_is_pinned_in_manifest_and_lock() -> None:
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
     assert re.fullmatch(r"\d+\.\d+\.\d+", pin)
     assert lock["packages"]["node_modules/aws-cdk"]["version"] == pin
-
-

@@ -30,7 +30,8 @@ BUILD = {
 
 
 class ContainerImage(Construct):
-    """The image of `containers/<name>`: a repository, its build, and a custom resource that waits until the image is there.
+    """The image of `containers/<name>`: a repository, its build, and a custom resource that waits until the image is
+    there.
 
     `repository` and `tag` (the hash of the folder) name it; workflows resolve the tag to a digest before they use it.
     """
@@ -39,9 +40,7 @@ class ContainerImage(Construct):
         self, scope: Construct, id_: str, *, name: str, foundation: Foundation, builder: StageFunction
     ) -> None:
         super().__init__(scope, id_)
-        self._source = assets.Asset(
-            self, "Source", path=str(CONTAINERS / name), exclude=NOT_SOURCE
-        )
+        self._source = assets.Asset(self, "Source", path=str(CONTAINERS / name), exclude=NOT_SOURCE)
         self.tag = self._source.asset_hash
         self.repository = self._repository(foundation)
         self._project = self._build_project(name, foundation)
@@ -55,7 +54,13 @@ class ContainerImage(Construct):
             image_scan_on_push=True,
             encryption=ecr.RepositoryEncryption.KMS,
             encryption_key=foundation.keys.models,
-            lifecycle_rules=[ecr.LifecycleRule(description="Untagged layers of broken pushes", max_image_age=Duration.days(14), tag_status=ecr.TagStatus.UNTAGGED)],
+            lifecycle_rules=[
+                ecr.LifecycleRule(
+                    description="Untagged layers of broken pushes",
+                    max_image_age=Duration.days(14),
+                    tag_status=ecr.TagStatus.UNTAGGED,
+                )
+            ],
             removal_policy=foundation.removal_policy,
             empty_on_delete=foundation.removal_policy is RemovalPolicy.DESTROY,
         )
@@ -130,5 +135,5 @@ class ContainerImage(Construct):
             service_timeout=Duration.minutes(15),
         )
         # Neither the function nor the build may be used before its permissions are there.
-        image.node.add_dependency(builder.role, self._project.role)  # type: ignore[arg-type]
+        image.node.add_dependency(builder.role, self._project.role)
         return image

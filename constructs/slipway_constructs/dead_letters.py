@@ -23,15 +23,20 @@ class DeadLetters(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        accept(self.queue, "AwsSolutions-SQS3", "This queue is itself the dead-letter queue; nothing reads it but people.")
+        accept(
+            self.queue, "AwsSolutions-SQS3", "This queue is itself the dead-letter queue; nothing reads it but people."
+        )
         alarm = cloudwatch.Alarm(
             self,
             "Waiting",
-            metric=self.queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(5), statistic="Maximum"),
+            metric=self.queue.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(5), statistic="Maximum"
+            ),
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description="An event could not be delivered and waits in the dead-letter queue: read it, mend the cause, send it again.",
+            alarm_description="An event could not be delivered and waits in the dead-letter queue: read it, mend the"
+            " cause, send it again.",
         )
         alarm.add_alarm_action(actions.SnsAction(foundation.topic))

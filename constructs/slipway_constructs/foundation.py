@@ -18,12 +18,11 @@ from slipway_lambda.contracts.ledger import PARTITION_KEY, SORT_KEY
 class Foundation(Construct):
     """Keys, buckets, the ledger and the topic of one environment.
 
-    `data`, `artefacts`, `capture`, `reports`: buckets. `ledger`: table with locks, releases and retrainings. `topic`: where people hear.
+    `data`, `artefacts`, `capture`, `reports`: buckets. `ledger`: table with locks, releases and retrainings.
+    `topic`: where people hear.
     """
 
-    def __init__(
-        self, scope: Construct, id_: str, *, environment: Environment, notifications: Notifications
-    ) -> None:
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment, notifications: Notifications) -> None:
         super().__init__(scope, id_)
         self.environment = environment
         self.removal_policy = (
@@ -81,7 +80,8 @@ class Foundation(Construct):
 
     def _topic(self, notifications: Notifications) -> sns.Topic:
         topic = sns.Topic(self, "Topic", master_key=self.keys.operations, enforce_ssl=True)
-        # Alarms of other stacks notify it; the grant stands here since a topic policy in their stacks would close a circle.
+        # Alarms of other stacks notify it; the grant stands here since a topic policy in their stacks would close a
+        # circle.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],

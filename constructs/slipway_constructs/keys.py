@@ -7,7 +7,8 @@ from constructs import Construct
 
 
 class Keys(Construct):
-    """Keys for `data` (training data and captured requests), `models` (artefacts, reports, images, the ledger) and `operations`
+    """Keys for `data` (training data and captured requests), `models` (artefacts, reports, images, the ledger) and
+    `operations`
     (topics, queues, logs). All rotate yearly."""
 
     def __init__(self, scope: Construct, id_: str, *, removal_policy: RemovalPolicy) -> None:
@@ -28,7 +29,8 @@ class Keys(Construct):
         )
 
     def _let_services_use_operations(self) -> None:
-        """EventBridge, CloudWatch and CloudWatch Logs write to encrypted queues, topics and log groups under their own name."""
+        """EventBridge, CloudWatch and CloudWatch Logs write to encrypted queues, topics and log groups under their
+        own name."""
         self.operations.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[

@@ -29,9 +29,7 @@ class Images(Construct):
 class ModelVersions(Construct):
     """A model package group for each model, which the accounts that serve it may read and deploy from."""
 
-    def __init__(
-        self, scope: Construct, id_: str, *, models: Sequence[Model], serving_accounts: Sequence[str]
-    ) -> None:
+    def __init__(self, scope: Construct, id_: str, *, models: Sequence[Model], serving_accounts: Sequence[str]) -> None:
         super().__init__(scope, id_)
         self._groups = {m.name: self._group(m, serving_accounts) for m in models}
 
@@ -59,7 +57,9 @@ class ModelVersions(Construct):
                     sid="Group",
                     principals=principals,
                     actions=["sagemaker:DescribeModelPackageGroup"],
-                    resources=[stack.format_arn(service="sagemaker", resource="model-package-group", resource_name=group)],
+                    resources=[
+                        stack.format_arn(service="sagemaker", resource="model-package-group", resource_name=group)
+                    ],
                 ),
                 iam.PolicyStatement(
                     sid="Versions",

@@ -16,7 +16,8 @@ NOT_SOURCE = ["**/__pycache__/**", "**/*.pyc", "**/.*_cache/**"]
 
 
 class StageFunction(lambda_.Function):
-    """The handler in `lambda/slipway_lambda/<verb>/handler.py`, with a role of its own that may do nothing yet but write its log.
+    """The handler in `lambda/slipway_lambda/<verb>/handler.py`, with a role of its own that may do nothing yet but
+    write its log.
 
     `environment`: what the handler reads with `events.setting`.
     """
@@ -34,7 +35,9 @@ class StageFunction(lambda_.Function):
     ) -> None:
         folder = SOURCE / "slipway_lambda" / verb
         if not (folder / "handler.py").is_file():
-            raise ValueError(f"stage {verb!r} has no handler: {folder.name}/handler.py is missing from lambda/slipway_lambda")
+            raise ValueError(
+                f"stage {verb!r} has no handler: {folder.name}/handler.py is missing from lambda/slipway_lambda"
+            )
         log_group = logs.LogGroup(
             scope,
             f"{id_}Log",

@@ -65,7 +65,7 @@ class Instance:
         fleet = self.fleet
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}/invocations"
-        extra = {**fleet.environment, "SAGEMAKER_BIND_TO_PORT": str(self._port)}
+        extra = {**fleet.environment, "SAGEMAKER_BIND_TO_PORT": str(self._port), "SLIPWAY_BIND_HOST": "127.0.0.1"}
         self._process = process = fleet.core.spawner.start(
             [*fleet.image.entrypoint, "serve"],
             directory=fleet.image.directory,

@@ -35,7 +35,7 @@ def walk(
 ) -> tuple[Counter[str], set[tuple[str, str]], set[str]]:
     """How often each state was entered, which of the machine's `steps` were made, and which states ended in failure.
 
-    A step was made from the state that was left, or, for a branch, entered, last of all those that lead here: enough for
+    A step was made from the state that was left (for a branch: entered) last of all that lead here. That is enough for
     any history in order, also where events do not name the one before. A failure that a retry made good is none.
     """
     visited: Counter[str] = Counter()

@@ -20,7 +20,7 @@ def draw(path: Path) -> str:
     visited = [s.name for s in path.states if s.visited]
     failed = [s.name for s in path.states if s.failed]
     label = f"{path.title}: {len(visited)} of {len(path.states)} states visited" + (
-        f"; failed: {', '.join(failed)}" if failed else ""
+        f"; {'caught' if path.status == 'SUCCEEDED' else 'failed'}: {', '.join(failed)}" if failed else ""
     )
     parts = [
         f'<svg class="graph" role="img" viewBox="0 0 {across} {down}" width="{across}" height="{down}"'
@@ -28,7 +28,8 @@ def draw(path: Path) -> str:
     ]
     # Those taken last, so that they lie on top.
     parts += [_edge(edge, place) for edge in sorted(path.edges, key=lambda e: e.taken)]
-    parts += [_state(state, *place[state.name]) for state in path.states]
+    well = path.status == "SUCCEEDED"
+    parts += [_state(state, *place[state.name], well=well) for state in path.states]
     return "".join([*parts, "</svg>"])
 
 
@@ -84,8 +85,9 @@ def ranks(states: tuple[State, ...], edges: tuple[Edge, ...]) -> dict[str, int]:
     return rank
 
 
-def _state(state: State, x: float, y: float) -> str:
-    kind = "failed" if state.failed else "visited" if state.visited else "idle"
+def _state(state: State, x: float, y: float, *, well: bool) -> str:
+    # In an execution that ended well a failure was expected, and caught.
+    kind = ("caught" if well else "failed") if state.failed else "visited" if state.visited else "idle"
     text = state.name if len(state.name) <= LONGEST else state.name[: LONGEST - 1] + "…"
     times = f" ×{state.visited}" if state.visited > 1 else ""
     rounded = HEIGHT / 2 if state.type in {"Succeed", "Fail"} else 4

@@ -95,6 +95,13 @@ def test_the_path_taken_and_the_failed_state_are_marked(facts: ReportFacts) -> N
     assert page.count('class="idle"') == 1
 
 
+def test_a_failure_in_an_execution_that_ended_well_was_caught(facts: ReportFacts) -> None:
+    well = dataclasses.replace(facts, paths=(dataclasses.replace(facts.paths[0], status="SUCCEEDED"),))
+    page = build(well)
+    assert page.count('class="caught"') == 2
+    assert 'class="failed"' not in page
+
+
 def test_a_gate_passes_only_by_a_clear_yes(facts: ReportFacts) -> None:
     page = build(facts)
     champion = page[page.index("no number") - 200 : page.index("no number")]

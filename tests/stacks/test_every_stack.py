@@ -14,7 +14,14 @@ STATEFUL = {
     "AWS::DynamoDB::Table",
     "AWS::ECR::Repository",
 }
-STACKS = ["Foundation", "Registry", "Training-FlightDelays", "Release-FlightDelays", "Monitoring-FlightDelays", "Toolchain"]
+STACKS = [
+    "Foundation",
+    "Registry",
+    "Training-FlightDelays",
+    "Release-FlightDelays",
+    "Monitoring-FlightDelays",
+    "Toolchain",
+]
 
 
 def test_the_expected_stacks_are_there(templates: dict[str, Any]) -> None:
@@ -69,7 +76,17 @@ def test_what_cdk_may_replace_has_no_fixed_name(stack: str, template: Any) -> No
             continue
         for key, value in resource.get("Properties", {}).items():
             kind = resource["Type"].rsplit("::", 1)[-1]
-            named = key in {f"{kind}Name", "Name", "TableName", "BucketName", "TopicName", "QueueName", "AlarmName", "FunctionName", "RoleName"}
+            named = key in {
+                f"{kind}Name",
+                "Name",
+                "TableName",
+                "BucketName",
+                "TopicName",
+                "QueueName",
+                "AlarmName",
+                "FunctionName",
+                "RoleName",
+            }
             assert not (named and isinstance(value, str)), f"{name}: {key} = {value!r}"
 
 

@@ -9,7 +9,12 @@ def test_it_mutates_itself_with_the_pinned_cli(template: Any, root: Path) -> Non
     """A newer CLI than the lock in the self-mutation cannot read the assembly (F06)."""
     pin = json.loads((root / "package.json").read_text(encoding="utf-8"))["devDependencies"]["aws-cdk"]
     builds = template("Toolchain").of("AWS::CodeBuild::Project").values()
-    mutations = [b for b in builds if "deploy slipway-Toolchain" in b["Properties"]["Source"]["BuildSpec"] or "deploy Toolchain" in b["Properties"]["Source"]["BuildSpec"]]
+    mutations = [
+        b
+        for b in builds
+        if "deploy slipway-Toolchain" in b["Properties"]["Source"]["BuildSpec"]
+        or "deploy Toolchain" in b["Properties"]["Source"]["BuildSpec"]
+    ]
     assert len(mutations) == 1
     assert f"aws-cdk@{pin}" in mutations[0]["Properties"]["Source"]["BuildSpec"]
 

@@ -6,7 +6,8 @@ from aws_cdk import aws_stepfunctions as sfn
 
 
 def in_sequence(states: Iterable[sfn.IChainable]) -> sfn.Chain:
-    """Chain the states in the order given. `ruff format` would spoil a `.next().next()` ladder; a list it leaves alone."""
+    """Chain the states in the order given. `ruff format` would spoil a `.next().next()` ladder; a list it leaves
+    alone."""
     first, *rest = states
     chain = sfn.Chain.start(first)
     for state in rest:

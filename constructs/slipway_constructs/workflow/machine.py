@@ -16,7 +16,8 @@ from slipway_constructs.stage_function import StageFunction
 class Machine(Construct):
     """A JSONata state machine with a full log, tracing and a time limit.
 
-    An execution that ends FAILED, TIMED_OUT or ABORTED is handed to `settle`, which frees what it held and tells people once if it
+    An execution that ends FAILED, TIMED_OUT or ABORTED is handed to `settle`, which frees what it held and tells
+    people once if it
     could not tell them itself. `state_machine` is the L2; tasks put their permissions on its role.
     """
 
@@ -58,7 +59,8 @@ class Machine(Construct):
         )
 
     def _settle_bad_ends(self, settle: StageFunction, dead_letters: DeadLetters) -> None:
-        """TIMED_OUT and ABORTED have no catcher inside the machine, and a failed notification cannot notify (D03, D04, D11)."""
+        """TIMED_OUT and ABORTED have no catcher inside the machine, and a failed notification cannot notify (D03,
+        D04, D11)."""
         events.Rule(
             self,
             "BadEnd",

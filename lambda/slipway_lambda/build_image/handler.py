@@ -1,4 +1,5 @@
-"""Custom::ContainerImage: the image of a source folder, in its repository, before anything is deployed that would pull it."""
+"""Custom::ContainerImage: the image of a source folder, in its repository, before anything is deployed that would
+pull it."""
 
 from collections.abc import Mapping
 from typing import Any

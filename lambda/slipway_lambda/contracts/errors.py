@@ -4,7 +4,8 @@
 class SlipwayError(Exception):
     """What went wrong, and what to do about it.
 
-    Lambda reports the class's name as `errorType`, which is what a Catch matches; so names are part of the contract and end in `Error`.
+    Lambda reports the class's name as `errorType`, which is what a Catch matches; so names are part of the contract
+    and end in `Error`.
     """
 
     def __init__(self, cause: str, next_step: str = "") -> None:

@@ -4,11 +4,11 @@ Keys `pk` and `sk` are strings. Items:
 
 | pk | sk | attributes |
 | --- | --- | --- |
-| `endpoint#<name>` | `lock` | owner (execution ARN), expires_at (epoch s), fence (grows by one with each owner) |
+| `endpoint#<name>` | `lock` | owner (execution ARN), expires_at (epoch s), fence (grows with each owner); free without owner |
 | `endpoint#<name>` | `live` | the Live record below: the version last verified live; the smoke-tested last good one |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `release#<execution name>` | the record of one release |
-| `endpoint#<name>` | `attempt#<version>` | approval, outcome: the last attempt at this version, so that a failed one is not repeated by itself |
+| `endpoint#<name>` | `attempt#<version>` | approval, outcome: the last attempt, so that a failed one is not repeated |
 | `model#<name>` | `retraining` | last_started_at (epoch s), execution, window |
 | `execution#<arn>` | `told` | that the end of this execution was told |
 """

@@ -1,6 +1,7 @@
 """The one message a person gets at the end of a workflow that has something to say. JSON, on the environment's topic.
 
-`what` release | training | monitoring; `outcome` a word of the workflow's own contract; `cause` and `next_step` are sentences.
+`what` release | training | monitoring; `outcome` a word of the workflow's own contract; `cause` and `next_step` are
+sentences.
 """
 
 KEYS = (

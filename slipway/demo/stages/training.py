@@ -32,9 +32,8 @@ def begin_second(demo: Demo) -> None:
 
 def train_second(demo: Demo) -> None:
     """Wait for version 2, which must beat version 1."""
-    registered(demo, demo.trainings["v2"], 2)
-    metric, first, second = champion_metric(demo), demo.metrics.get(1), demo.metrics.get(2)
-    demo.progress.note(f"{metric} {second} against version 1's {first} (each on its own run's holdout)")
+    output = registered(demo, demo.trainings["v2"], 2)
+    demo.progress.note(f"{gain(output)}, both on the same holdout")
 
 
 def begin(demo: Demo, name: str, reason: str, hyperparameters: dict[str, str]) -> str:
@@ -70,6 +69,12 @@ def refusal(output: dict[str, Any]) -> str:
     """Why the gates did not let a version through, in their own words."""
     rows = output.get("gate_rows") or []
     return "; ".join(str(row.get("reason", row)) for row in rows if row.get("passed") is not True)
+
+
+def gain(output: dict[str, Any]) -> str:
+    """What the champion gate compared."""
+    rows = [row for row in output.get("gate_rows") or [] if row.get("gate") == "champion"]
+    return "; ".join(f"{r['metric']} {r['value']:.4f} against the champion's {r['champion']:.4f}" for r in rows)
 
 
 def champion_metric(demo: Demo) -> str:

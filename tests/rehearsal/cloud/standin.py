@@ -49,6 +49,8 @@ class StandIn:
     def clear_faults(self) -> None:
         self.faults = None
 
+    def flush(self) -> None: ...
+
     def processes(self) -> list[dict[str, Any]]:
         return []
 

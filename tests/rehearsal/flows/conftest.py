@@ -52,12 +52,14 @@ class App:
             self._clients[service] = self.cloud.client(service)
         return self._clients[service]
 
-    # data ---------------------------------------------------------------------------------------------------------------
+    # data
     def upload_month(self, month: str, *, rows: int = 6000, seed: int = 1, shift: float = 0.0) -> None:
         """A month of made flights; `shift` moves the temperatures, which is drift."""
         text = made_flights(self.model, rows=rows, seed=seed, shift=shift)
         self.client("s3").put_object(
-            Bucket=self.outputs["DataBucket"], Key=f"{self.model.data.prefix}month={month}/part-0.csv", Body=text.encode()
+            Bucket=self.outputs["DataBucket"],
+            Key=f"{self.model.data.prefix}month={month}/part-0.csv",
+            Body=text.encode(),
         )
 
     def made(self, *, rows: int, seed: int, shift: float = 0.0) -> list[str]:
@@ -67,10 +69,12 @@ class App:
 
     def clear_data(self) -> None:
         s3 = self.client("s3")
-        for item in s3.list_objects_v2(Bucket=self.outputs["DataBucket"], Prefix=self.model.data.prefix).get("Contents", []):
+        for item in s3.list_objects_v2(Bucket=self.outputs["DataBucket"], Prefix=self.model.data.prefix).get(
+            "Contents", []
+        ):
             s3.delete_object(Bucket=self.outputs["DataBucket"], Key=item["Key"])
 
-    # executions -----------------------------------------------------------------------------------------------------------
+    # executions
     def start(self, machine: str, payload: dict[str, Any]) -> str:
         arn: str = self.client("stepfunctions").start_execution(
             stateMachineArn=self.outputs[machine], input=json.dumps(payload)
@@ -127,7 +131,8 @@ class App:
         raise AssertionError(f"fewer than {count} new executions of {machine} ended")
 
     def known(self, machine: str) -> set[str]:
-        """ARNs of the executions that somebody or some event asked for; the reconciler's sweeps come and go by themselves."""
+        """ARNs of the executions that somebody or some event asked for; the reconciler's sweeps come and go by
+        themselves."""
         return {e["executionArn"] for e in self.executions(machine) if not self._is_sweep(e["executionArn"])}
 
     def _is_sweep(self, arn: str) -> bool:
@@ -136,7 +141,7 @@ class App:
             self._sweeps[arn] = json.loads(record["input"]).get("trigger") == "reconcile"
         return self._sweeps[arn]
 
-    # what is live ---------------------------------------------------------------------------------------------------------
+    # what is live
     def endpoint(self) -> dict[str, Any] | None:
         sagemaker = self.client("sagemaker")
         try:
@@ -146,20 +151,23 @@ class App:
         return found
 
     def ledger(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = self.client("dynamodb").get_item(
-            TableName=self.outputs["LedgerTable"], Key={"pk": {"S": pk}, "sk": {"S": sk}}
-        ).get("Item")
+        item = (
+            self.client("dynamodb")
+            .get_item(TableName=self.outputs["LedgerTable"], Key={"pk": {"S": pk}, "sk": {"S": sk}})
+            .get("Item")
+        )
         return {k: next(iter(v.values())) for k, v in item.items()} if item else None
 
-    def told(self) -> list[dict[str, Any]]:
-        """Every notification since the last call."""
+    def told(self, what: str = "", *, by: Ended | None = None) -> list[dict[str, Any]]:
+        """Every notification since the last call, or those about one kind of workflow: schedules speak up by
+        themselves."""
         sqs = self.client("sqs")
         found = []
         while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:
                 found.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return [n for n in found if (not what or n["what"] == what) and (by is None or n["execution"] == by.arn)]
 
     def listen(self) -> None:
         sqs, sns = self.client("sqs"), self.client("sns")
@@ -170,7 +178,7 @@ class App:
         sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
         sns.subscribe(TopicArn=self.outputs["Topic"], Protocol="sqs", Endpoint=arn)
 
-    # registry -------------------------------------------------------------------------------------------------------------
+    # registry
     def approve(self, arn: str, reason: str = "reviewed") -> None:
         self.client("sagemaker").update_model_package(
             ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription=f"{reason} {time.time_ns()}"
@@ -178,7 +186,8 @@ class App:
 
 
 def made_flights(model: Model, *, rows: int, seed: int, shift: float = 0.0) -> str:
-    """CSV with a header. Lateness follows the departure delay, so a model can learn it; `shift` degrees on the temperature."""
+    """CSV with a header. Lateness follows the departure delay, so a model can learn it; `shift` degrees on the
+    temperature."""
     random = np.random.default_rng(seed)
     carriers, places = ["UA", "AA", "B6", "DL", "EV"], ["EWR", "JFK", "LGA", "ORD", "LAX", "BOS"]
     delay = random.gamma(1.2, 18, rows) - 8
@@ -279,9 +288,11 @@ def registered_by_hand(app: App, change: Callable[[dict[str, bytes]], None]) -> 
             info = tarfile.TarInfo(name)
             info.size = len(body)
             archive.addfile(info, io.BytesIO(body))
-    key = f"{MODEL}/by-hand/{time.time_ns()}/model.tar.gz"
+    key = f"{MODEL}/runs/by-hand-{time.time_ns()}/model/model.tar.gz"
     s3.put_object(Bucket=bucket, Key=key, Body=buffer.getvalue())
-    metadata = package["CustomerMetadataProperties"] | {"artefact_sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    metadata = package["CustomerMetadataProperties"] | {
+        "artefact_sha256": hashlib.sha256(buffer.getvalue()).hexdigest()
+    }
     specification = package["InferenceSpecification"]
     specification["Containers"][0]["ModelDataUrl"] = f"s3://{bucket}/{key}"
     specification["Containers"][0].pop("ModelDataETag", None)

@@ -1,5 +1,6 @@
 """Monitoring on the deployed app: drift starts one training, and silence is not health."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,15 @@ import pytest
 pytestmark = pytest.mark.rehearsal
 
 ENDPOINT = "flight-delays-dev"
+SPEED = 120.0
+
+
+@pytest.fixture(autouse=True)
+def real_speed(app: Any) -> Iterator[None]:
+    """An hour that lasts as long as the test, so that all it sends is in one window."""
+    app.cloud.clock.set_speed(1)
+    yield
+    app.cloud.clock.set_speed(SPEED)
 
 
 def window(app: Any) -> dict[str, str]:
@@ -36,7 +46,7 @@ def test_a_window_without_records_is_a_finding_and_no_retraining(app: Any) -> No
     before = app.known("TrainMachine")
     ended = app.run("MonitorMachine", window(app))
     assert ended.output["outcome"] == "no_records"
-    assert [n["outcome"] for n in app.told()] == ["no_records"]
+    assert [n["outcome"] for n in app.told(by=ended)] == ["no_records"]
     assert app.known("TrainMachine") == before
 
 
@@ -47,7 +57,7 @@ def test_records_like_the_training_data_are_no_drift(app: Any) -> None:
     assert ended.status == "SUCCEEDED", ended.cause
     assert ended.output["violations"] == []
     assert ended.output["decision"] == "nothing", ended.output["reason"]
-    assert app.told() == []
+    assert app.told(by=ended) == []
 
 
 @pytest.mark.fault("E10")

@@ -8,7 +8,9 @@ pytestmark = pytest.mark.rehearsal
 
 
 def versions(app: Any) -> list[str]:
-    found = app.client("sagemaker").list_model_packages(ModelPackageGroupName="flight-delays")["ModelPackageSummaryList"]
+    found = app.client("sagemaker").list_model_packages(ModelPackageGroupName="flight-delays")[
+        "ModelPackageSummaryList"
+    ]
     return [p["ModelPackageArn"] for p in found]
 
 
@@ -50,7 +52,7 @@ def test_refuses_bad_data_before_compute_is_bought(app: Any, what: str, text: st
     ended = app.run("TrainMachine", {"trigger": "manual", "reason": what})
     assert ended.status == "FAILED"
     assert (jobs(app), versions(app)) == before
-    assert [n["outcome"] for n in app.told()] == ["failed"]
+    assert [n["outcome"] for n in app.told("training")] == ["failed"]
 
 
 @pytest.mark.fault("B12")
@@ -69,11 +71,11 @@ def test_refuses_a_truncated_file(app: Any) -> None:
 @pytest.mark.parametrize("how", ["missing", "empty", "not_a_tar"])
 def test_a_completed_job_without_an_artefact_registers_nothing(app: Any, how: str) -> None:
     before = versions(app)
-    app.cloud.fault("B09", how=how)
+    app.cloud.fault("B09", artefact=how)
     ended = app.run("TrainMachine", {"trigger": "manual", "reason": "B09"})
     assert ended.status == "FAILED"
     assert versions(app) == before
-    assert [n["outcome"] for n in app.told()] == ["failed"]
+    assert [n["outcome"] for n in app.told("training")] == ["failed"]
 
 
 def test_a_worse_challenger_is_refused_with_the_reason(app: Any) -> None:
@@ -81,9 +83,13 @@ def test_a_worse_challenger_is_refused_with_the_reason(app: Any) -> None:
     before = versions(app)
     ended = app.run(
         "TrainMachine",
-        {"trigger": "manual", "reason": "worse", "hyperparameters": {"num_round": "1", "max_depth": "1", "eta": "0.01"}},
+        {
+            "trigger": "manual",
+            "reason": "worse",
+            "hyperparameters": {"num_round": "1", "max_depth": "1", "eta": "0.01"},
+        },
     )
-    assert ended.status == "SUCCEEDED"
+    assert ended.status == "SUCCEEDED", ended.cause
     assert ended.output["outcome"] == "refused"
     assert versions(app) == before
-    assert [n["outcome"] for n in app.told()] == ["refused"]
+    assert [n["outcome"] for n in app.told("training")] == ["refused"]
