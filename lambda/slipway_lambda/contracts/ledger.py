@@ -4,7 +4,7 @@ Keys `pk` and `sk` are strings. Items:
 
 | pk | sk | attributes |
 | --- | --- | --- |
-| `endpoint#<name>` | `lock` | owner (execution ARN), expires_at (epoch s), fence (grows with each owner); free without owner |
+| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows) |
 | `endpoint#<name>` | `live` | the Live record below: the version last verified live; the smoke-tested last good one |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `release#<execution name>` | the record of one release |
