@@ -3,6 +3,7 @@
 import contextvars
 import copy
 import io
+import json
 import shutil
 import tempfile
 import threading
@@ -23,24 +24,25 @@ from rehearsal.runtime import Runtime
 _LAYERS = ("InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "BatchCheckLayerAvailability")
 
 
-def describe_images(original: Callable[[Mapping[str, Any]], Any], _: Runtime) -> Callable[[Mapping[str, Any]], Any]:
-    """DescribeImages that refuses an image it lacks; the emulator's empty list would be taken for presence."""
+def refusing_missing_images(ecr_handler: Callable[..., Any]) -> Callable[..., Any]:
+    """ECR's handler, whose DescribeImages answers an empty list for an image that is not there; the service refuses."""
     from ministack.services import ecr
 
-    def describe(data: Mapping[str, Any]) -> Any:
-        repository = data.get("repositoryName", "")
-        for wanted in data.get("imageIds") or ():
-            if repository in ecr._repositories and ecr._find_image(repository, wanted) is None:
-                named = (
-                    f"imageTag:'{wanted.get('imageTag', 'null')}', imageDigest:'{wanted.get('imageDigest', 'null')}'"
-                )
-                words = (
-                    f"The image with imageId {{{named}}} does not exist within the repository with name '{repository}'"
-                )
-                return ecr.error_response_json("ImageNotFoundException", words, 400)
-        return original(data)
+    async def handle(method: str, path: str, headers: dict[str, str], body: Any, query: dict[str, Any]) -> Any:
+        if headers.get("x-amz-target", "").endswith(".DescribeImages"):
+            data = json.loads(body or "{}")
+            repository = data.get("repositoryName", "")
+            for wanted in data.get("imageIds") or ():
+                if repository in ecr._repositories and ecr._find_image(repository, wanted) is None:
+                    words = (
+                        f"The image with imageId {{imageDigest:'{wanted.get('imageDigest', 'null')}', imageTag:"
+                        f"'{wanted.get('imageTag', 'null')}'}} does not exist within the repository with name"
+                        f" '{repository}' in the registry with id '{ecr._registry_id()}'"
+                    )
+                    return ecr.error_response_json("ImageNotFoundException", words, 400)
+        return await ecr_handler(method, path, headers, body, query)
 
-    return describe
+    return handle
 
 
 def start_build(_: Callable[[Mapping[str, Any]], Any], runtime: Runtime) -> Callable[[Mapping[str, Any]], Any]:

@@ -43,7 +43,20 @@ _SCHEDULER = "ministack.services.scheduler"
 _IAM = "ministack.core.iam_actions"
 
 HOOKS = (
-    Hook("ministack.app", "SERVICE_HANDLERS", "type:dict", requests.handlers, "SageMaker and its runtime are services"),
+    Hook(
+        "ministack.app",
+        "SERVICE_HANDLERS",
+        "type:dict",
+        requests.handlers,
+        "SageMaker is a service; ECR refuses missing images",
+    ),
+    Hook(
+        "ministack.core.router",
+        "SERVICE_PATTERNS",
+        "type:dict",
+        requests.patterns,
+        "a scope it does not know makes it load all of botocore's models: 300 MB and 2 s",
+    ),
     Hook(_IAM, "extract_iam_action", "ec476b92d969", requests.iam_action, "SageMaker actions are IAM actions"),
     Hook(_IAM, "extract_resource_arn", "82f51700695c", requests.resource_arn, "SageMaker ARNs"),
     Hook(
@@ -107,13 +120,6 @@ HOOKS = (
         "0ece514e9120",
         schedules.tick,
         "due times on cloud time, context attributes, target role",
-    ),
-    Hook(
-        "ministack.services.ecr",
-        "_describe_images",
-        "86c7f7b273ab",
-        builds.describe_images,
-        "a missing image is an error, as the service has it",
     ),
     Hook(
         "ministack.services.codebuild",

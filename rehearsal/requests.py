@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from rehearsal import builds
 from rehearsal.adapter import SageMakerService
 from rehearsal.host import Scope
 from rehearsal.permissions import primary
@@ -17,7 +18,13 @@ _NAMESPACE = re.compile(rb'"Namespace"\s*:\s*"([^"]+)"')
 def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
     """SageMaker and SageMaker Runtime answer like any other service; the emulator routes by the scope they sign for."""
     service = SageMakerService(runtime)
-    return {**original, **dict.fromkeys(SERVICES, service.handle_request)}
+    changed = {"ecr": builds.refusing_missing_images(original["ecr"])}
+    return {**original, **changed, **dict.fromkeys(SERVICES, service.handle_request)}
+
+
+def patterns(original: dict[str, Any], _: Runtime) -> dict[str, Any]:
+    """SageMaker's scopes are known; nothing but the scope leads to it."""
+    return {**original, **{service: {} for service in SERVICES}}
 
 
 def iam_action(original: Callable[..., str | None], _: Runtime) -> Callable[..., str | None]:
