@@ -71,7 +71,7 @@ class ReleaseFunctions(Construct):
             self, "Verify", verb="verify_release", foundation=self._foundation, timeout=Duration.minutes(1)
         )
         _allow(function, ["sagemaker:DescribeEndpoint"], [self._at.endpoint_arn])
-        _allow(function, ["cloudwatch:GetMetricStatistics"], ["*"])
+        _allow(function, ["cloudwatch:GetMetricStatistics", "cloudwatch:DescribeAlarms"], ["*"])
         _settle(function)
         return function
 

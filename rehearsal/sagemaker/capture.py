@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import threading
 import time
 import uuid
@@ -13,6 +14,8 @@ from rehearsal.host import Host, Scope
 from rehearsal.sagemaker.objects import parse_uri
 
 MAX_BUFFER_BYTES = 32 << 20  # one target; beyond it the oldest batch is dropped, as the service stops on a full disk
+
+log = logging.getLogger("slipway.capture")
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class Capture:
             for (target, hour), buffer in taken.items():
                 try:
                     self._write(target, buffer)
-                except Exception:
+                except Exception as error:
+                    log.warning("captured requests of %s could not be written: %s", target.endpoint, error)
                     self.failures += 1
                     self._put_back(target, hour, buffer)
 

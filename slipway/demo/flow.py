@@ -61,13 +61,12 @@ def run(
     begun = time.monotonic()
     try:
         with only_one(options.folder / "lock"):
-            _run_locked(options, progress, stages, result)
+            _run_locked(options, progress, stages, result, explain)
     except Exception as error:
-        told = as_demo_error(error) or explain(error)
-        result.error = {"code": told.code, "what": told.what, "fix": told.fix}
+        _tell(result, as_demo_error(error) or explain(error))
     except BaseException as interruption:
         what, fix = "The demo was interrupted.", "Run it again: nothing of it is left running."
-        result.error = {"code": INTERRUPTED, "what": what, "fix": fix}
+        _tell(result, DemoError(INTERRUPTED, what, fix))
         _close(result, begun)
         interruption.result = result  # type: ignore[attr-defined]
         raise
@@ -75,7 +74,17 @@ def run(
     return result
 
 
-def _run_locked(options: Options, progress: Progress, stages: tuple[Stage, ...], result: Result) -> None:
+def _tell(result: Result, error: DemoError) -> None:
+    result.error = {"code": error.code, "what": error.what, "fix": error.fix}
+
+
+def _run_locked(
+    options: Options,
+    progress: Progress,
+    stages: tuple[Stage, ...],
+    result: Result,
+    explain: Callable[[Exception], DemoError],
+) -> None:
     with ExitStack() as at_the_end:
         demo = Demo(options, progress, result, defer=lambda undo: _defer(at_the_end, undo))
         sampler = at_the_end.enter_context(Sampler())
@@ -84,13 +93,29 @@ def _run_locked(options: Options, progress: Progress, stages: tuple[Stage, ...],
                 _run_stage(stage, demo)
                 if demo.cloud is not None:
                     sampler.include(demo.cloud.pid)
-        except Exception:
-            _last_look(demo)
-            raise
+        except Exception as error:
+            # Told before the last look, so that the report of a run that failed says so too.
+            _tell(result, _death_of_the_cloud(demo) or as_demo_error(error) or explain(error))
         finally:
             result.memory = sampler.peak
         _last_look(demo)
-        result.faults += verdict(result, canary_share(demo))
+
+
+def _death_of_the_cloud(demo: Demo) -> DemoError | None:
+    """Whatever failed, if the cloud no longer answers, that is why."""
+    from rehearsal.errors import CloudNotRunningError
+
+    if demo.cloud is None:
+        return None
+    try:
+        demo.cloud.clock.now()
+    except CloudNotRunningError:
+        return DemoError(
+            CLOUD_FAILED,
+            f"The embedded cloud (process {demo.cloud.pid}) has ended by itself.",
+            f"Run the demo again; if it stays so, read {demo.options.state / 'cloud.log'} and see if memory is short.",
+        )
+    return None
 
 
 def _run_stage(stage: Stage, demo: Demo) -> None:
@@ -120,13 +145,15 @@ def canary_share(demo: Demo) -> float:
 
 
 def _last_look(demo: Demo) -> None:
-    """The audit and the report, while the cloud is still there; also of a run that failed, as far as it came."""
-    if demo.cloud is None:
+    """Audit, verdict and report, while the cloud is still there; also of a run that failed, as far as it came."""
+    if demo.cloud is None or _death_of_the_cloud(demo) is not None:
         return
     began = time.monotonic()
     with suppress(Exception):
         audit = demo.cloud.audit()
         demo.result.iam = Iam(bool(audit["enforced"]), int(audit["allowed"]), int(audit["denied"]))
+    if demo.result.error is None:
+        demo.result.faults += verdict(demo.result, canary_share(demo))
     if demo.outputs is not None:
         _report(demo)
     demo.result.timings["report"] = round(time.monotonic() - began, 1)

@@ -1,5 +1,6 @@
 """What happens around the stages: order, timings, failure, interruption, the tidy end."""
 
+import copy
 import errno
 import json
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.errors import CloudError
+from rehearsal.errors import CloudError, CloudNotRunningError
 from slipway.demo import evidence, flow
 from slipway.demo.errors import DemoError
 from slipway.demo.flow import Stage
@@ -25,6 +26,13 @@ class Cloud:
 
     def __init__(self) -> None:
         self.stopped = 0
+        self.dead = False
+        self.clock = self
+
+    def now(self) -> float:
+        if self.dead:
+            raise CloudNotRunningError("it does not answer", "Start it again")
+        return 0.0
 
     def audit(self) -> dict[str, Any]:
         return {"enforced": True, "allowed": 7, "denied": 0, "calls": []}
@@ -75,6 +83,21 @@ def test_a_failed_stage_ends_the_run_and_stops_the_cloud(tmp_path: Path, progres
     told = json.loads(flow.print_json(result))
     assert told["ok"] is False
     assert told["error"]["code"] == "SLW907"
+
+
+def test_a_dead_cloud_is_named_whatever_failed_first(tmp_path: Path, progress: Any) -> None:
+    cloud = Cloud()
+
+    def die(_: Demo) -> None:
+        cloud.dead = True
+        raise ConnectionError("connection refused")
+
+    result = run(tmp_path, progress, Stage("start", "Start", start(cloud)), Stage("x", "X", die))
+    assert result.error is not None
+    assert result.error["code"] == "SLW906"
+    assert "process 1) has ended by itself" in result.error["what"]
+    assert "cloud.log" in result.error["fix"]
+    assert cloud.stopped == 1
 
 
 def test_an_interruption_tidies_up_and_says_so(tmp_path: Path, progress: Any) -> None:
@@ -148,6 +171,26 @@ def test_a_report_that_fails_is_a_fault_and_not_the_end(
     monkeypatch.setattr(flow, "canary_share", lambda _: 0.25)
     result = run(tmp_path, progress, Stage("start", "Start", deployed))
     assert any("report could not be written: PermissionError" in fault for fault in result.faults)
+
+
+@pytest.mark.parametrize("last", [lambda _: None, fail(DemoError("SLW907", "it failed in Deploy", "mend it"))])
+def test_the_report_knows_of_the_faults(
+    tmp_path: Path, progress: Any, monkeypatch: pytest.MonkeyPatch, last: Callable[[Demo], None]
+) -> None:
+    seen: list[Result] = []
+
+    def report(demo: Demo) -> Path:
+        seen.append(copy.deepcopy(demo.result))
+        return tmp_path / "report.html"
+
+    def deployed(demo: Demo) -> None:
+        start(Cloud())(demo)
+        demo.outputs = object()  # type: ignore[assignment]
+
+    monkeypatch.setattr(evidence, "report", report)
+    monkeypatch.setattr(flow, "canary_share", lambda _: 0.25)
+    run(tmp_path, progress, Stage("start", "Start", deployed), Stage("x", "X", last))
+    assert seen[0].error or "no window was monitored" in seen[0].faults
 
 
 def test_a_second_demo_is_refused(tmp_path: Path, progress: Any) -> None:

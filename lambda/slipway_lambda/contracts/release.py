@@ -41,6 +41,8 @@ class Verdict(StrEnum):
     LIVE = "live"
     PENDING = "pending"
     TOO_LITTLE_TRAFFIC = "too_little_traffic"
+    UNGUARDED = "unguarded"
+    """It serves, and an alarm that should have watched the shift is gone, switched off or raised."""
     ROLLED_BACK = "rolled_back"
     MIXED = "mixed"
     FAILED = "failed"

@@ -7,7 +7,7 @@ from slipway_lambda.contracts.release import ReleaseSpec, Verdict
 from slipway_lambda.events import take
 from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
-from slipway_lambda.verify_release.verify import Asked, recovery, verify
+from slipway_lambda.verify_release.verify import Asked, guarded, recovery, verify
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -32,6 +32,8 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
             spec.endpoint, spec.variant, asked.config, _seconds(event, "since_ms"), _seconds(event, "now_ms")
         )
     finding = verify(asked, endpoint, requests)
+    if asked.minimum_requests > 0:  # a shift of traffic, which the alarms were to watch
+        finding = guarded(finding, spec.alarm_names, metrics.describe(spec.alarm_names))
     return {
         "verdict": finding.verdict,
         "reason": finding.reason,

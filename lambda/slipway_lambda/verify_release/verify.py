@@ -1,10 +1,11 @@
 """What an endpoint is, compared with what was asked; and what would make the last good version live again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slipway_lambda.contracts.release import Recovery, Verdict
+from slipway_lambda.ports.alarms import AlarmState
 
 PENDING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
@@ -74,6 +75,17 @@ def _verify_fleet(asked: Asked, variants: list[Mapping[str, Any]], requests: int
             f"The new version answered {requests} requests; {asked.minimum_requests} are needed to call it healthy.",
         )
     return Finding(Verdict.LIVE, f"{asked.config} serves from {counts[0]} instances.")
+
+
+def guarded(finding: Finding, names: Sequence[str], found: Sequence[AlarmState]) -> Finding:
+    """A shift that was not watched to its end is no evidence: SageMaker ignores an alarm that vanishes meanwhile."""
+    by_name = {a.name: a for a in found}
+    faults = [f"alarm {n} is gone" for n in names if n not in by_name]
+    faults += [f"alarm {a.name} has its actions disabled" for a in by_name.values() if not a.actions_enabled]
+    faults += [f"alarm {a.name} is in ALARM: {a.reason}" for a in by_name.values() if a.state == "ALARM"]
+    if finding.verdict is not Verdict.LIVE or not faults:
+        return finding
+    return Finding(Verdict.UNGUARDED, f"The shift was not guarded to its end: {'; '.join(faults)}.")
 
 
 def recovery(endpoint: Mapping[str, Any], last_good: Mapping[str, Any], *, ever_served: bool) -> Recovery:

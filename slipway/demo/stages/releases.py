@@ -126,41 +126,47 @@ def register_hotfix(demo: Demo) -> None:
 def settled(demo: Demo, version: int) -> dict[str, Any]:
     """The ledger's record of this version's release, once it is there and its execution has ended.
 
-    Which execution took the version does not matter: the approval's, or that of the sweep which looks for lost
-    approvals.
+    Which execution took the version does not matter: the approval's, or that of the sweep which looks for lost ones.
     """
     stepfunctions = demo.client("stepfunctions")
+    machine = demo.places.need("release_machine")
+    before = {e["executionArn"] for e in _failed(stepfunctions, machine)}
 
     def look() -> dict[str, Any] | None:
         for record in records(demo):
             if int(record.get("version", 0)) == version and waiting.ended(stepfunctions, record["execution"]):
                 return record
+        for execution in _failed(stepfunctions, machine):
+            if execution["executionArn"] not in before:
+                before.add(execution["executionArn"])
+                _unless_recorded(demo, execution["executionArn"], version)
         demo.progress.say(_state(demo))
         return None
 
-    try:
-        return waiting.until(
-            look, f"the release of version {version}", seconds=demo.seconds(USUAL_SECONDS), alive=demo.alive
-        )
-    except DemoError as error:
-        raise _with_what_ended_badly(demo, error) from None
+    return waiting.until(
+        look, f"the release of version {version}", seconds=demo.seconds(USUAL_SECONDS), alive=demo.alive
+    )
 
 
-def _with_what_ended_badly(demo: Demo, error: DemoError) -> DemoError:
-    """A release that failed before it could write its record says why in its execution."""
-    stepfunctions = demo.client("stepfunctions")
-    found = stepfunctions.list_executions(
-        stateMachineArn=demo.places.need("release_machine"), statusFilter="FAILED", maxResults=1
+def _failed(stepfunctions: Any, machine: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stepfunctions.list_executions(
+        stateMachineArn=machine, statusFilter="FAILED", maxResults=20
     )["executions"]
-    if not found:
-        return error
-    end = waiting.ended(stepfunctions, found[0]["executionArn"])
-    history = stepfunctions.get_execution_history(executionArn=found[0]["executionArn"], maxResults=1000)["events"]
-    return DemoError(
+    return found
+
+
+def _unless_recorded(demo: Demo, arn: str, version: int) -> None:
+    """A release that failed without a record in the ledger will never have one: say at once where and why it failed."""
+    if any(record["execution"] == arn for record in records(demo)):
+        return
+    stepfunctions = demo.client("stepfunctions")
+    end = waiting.ended(stepfunctions, arn)
+    history = stepfunctions.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    raise DemoError(
         EXECUTION_FAILED,
-        f"{error.what} The last release execution, {found[0]['name']}, failed in {waiting.failed_state(history)}:"
-        f" {end.error if end else ''} {waiting.short(end.cause) if end else ''}",
-        error.fix,
+        f"The release of version {version} failed in {waiting.failed_state(history)} ({arn.rsplit(':', 1)[-1]}):"
+        f" {end.error if end else ''} {waiting.short(end.cause) if end else ''}".rstrip(),
+        "The cause says what to mend; `slipway demo --keep` leaves the cloud up to look at it.",
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from slipway_lambda.contracts.release import Recovery, Verdict
-from slipway_lambda.verify_release.verify import Asked, recovery, verify
+from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.verify_release.verify import Asked, Finding, guarded, recovery, verify
 
 DIGEST = "sha256:" + "a" * 64
 ASKED = Asked(config="new", digest=DIGEST, instance_count=2, minimum_requests=100)
@@ -85,3 +86,33 @@ def test_recovery_deletes_only_what_never_served_and_never_updates_a_mixed_fleet
     described: dict[str, Any], last_good: dict[str, Any], ever_served: bool, wanted: Recovery
 ) -> None:
     assert recovery(described, last_good, ever_served=ever_served) is wanted
+
+
+def _alarm(name: str, *, state: str = "OK", enabled: bool = True) -> AlarmState:
+    return AlarmState(name, state, "Threshold crossed", enabled, {})
+
+
+@pytest.mark.fault("A15")
+@pytest.mark.fault("A16")
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        pytest.param([_alarm("latency")], "alarm errors is gone", id="vanished"),
+        pytest.param([_alarm("latency"), _alarm("errors", enabled=False)], "actions disabled", id="switched off"),
+        pytest.param([_alarm("latency"), _alarm("errors", state="ALARM")], "is in ALARM", id="raised at the end"),
+    ],
+)
+def test_a_shift_that_no_alarm_watched_to_its_end_is_not_live(found: list[AlarmState], said: str) -> None:
+    finding = guarded(Finding(Verdict.LIVE, "It serves."), ["latency", "errors"], found)
+    assert finding.verdict is Verdict.UNGUARDED
+    assert said in finding.reason
+
+
+def test_what_is_wrong_already_is_not_told_otherwise() -> None:
+    rolled_back = Finding(Verdict.ROLLED_BACK, "Live is old.")
+    assert guarded(rolled_back, ["errors"], []) is rolled_back
+
+
+def test_alarms_that_are_there_and_quiet_change_nothing() -> None:
+    live = Finding(Verdict.LIVE, "It serves.")
+    assert guarded(live, ["errors"], [_alarm("errors", state="INSUFFICIENT_DATA")]) is live

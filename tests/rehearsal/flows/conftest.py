@@ -7,6 +7,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,30 @@ class App:
         sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
         sns.subscribe(TopicArn=self.outputs["Topic"], Protocol="sqs", Endpoint=arn)
 
+    def clear_halt(self) -> None:
+        """What a person does when automation halted and the endpoint has been looked at."""
+        if self.ledger(f"endpoint#{ENDPOINT}", "halt"):
+            key = {"pk": {"S": f"endpoint#{ENDPOINT}"}, "sk": {"S": "halt"}}
+            self.client("dynamodb").delete_item(TableName=self.outputs["LedgerTable"], Key=key)
+            self.run("ReleaseMachine", {"trigger": "operator"})
+
+    # captured requests
+    def hour(self) -> dict[str, str]:
+        """The cloud's current hour, as an operator would name it to the monitor."""
+        start = datetime.fromtimestamp(self.cloud.clock.now(), UTC).replace(minute=0, second=0, microsecond=0)
+        form = "%Y-%m-%dT%H:%M:%SZ"
+        return {"window_start": start.strftime(form), "window_end": (start + timedelta(hours=1)).strftime(form)}
+
+    def to_next_hour(self) -> None:
+        self.cloud.clock.advance(3600 - self.cloud.clock.now() % 3600 + 1)
+
+    def send(self, *, shift: float, rows: int = 400, seed: int = 5) -> None:
+        """Requests that are captured; a shifted temperature is drift."""
+        runtime = self.client("sagemaker-runtime")
+        for row in self.made(rows=rows, seed=seed, shift=shift):
+            runtime.invoke_endpoint(EndpointName=ENDPOINT, ContentType="text/csv", Body=row)
+        self.cloud.flush()
+
     # registry
     def approve(self, arn: str, reason: str = "reviewed") -> None:
         self.client("sagemaker").update_model_package(
@@ -250,6 +275,7 @@ def live(deployed: App) -> App:
 def app(live: App) -> Iterator[App]:
     """The app with a version live, no fault switched on, one month of good data and nothing unread."""
     live.cloud.clear_faults()
+    live.clear_halt()
     live.clear_data()
     live.upload_month("2013-01")
     live.told()
@@ -304,3 +330,13 @@ def registered_by_hand(app: App, change: Callable[[dict[str, bytes]], None]) -> 
         **{k: package[k] for k in ("ModelMetrics", "DriftCheckBaselines") if k in package},
     )["ModelPackageArn"]
     return arn
+
+
+@pytest.fixture
+def monitored_hour(app: App) -> Iterator[dict[str, str]]:
+    """An hour with captured requests like the training data, and a clock that stays in it."""
+    app.cloud.clock.set_speed(1)
+    app.to_next_hour()
+    app.send(shift=0.0)
+    yield app.hour()
+    app.cloud.clock.set_speed(SPEED)

@@ -1,7 +1,7 @@
 """Monitoring on the deployed app: drift starts one training, and silence is not health."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,40 +20,20 @@ def real_speed(app: Any) -> Iterator[None]:
     app.cloud.clock.set_speed(SPEED)
 
 
-def window(app: Any) -> dict[str, str]:
-    """The cloud's current hour, as an operator would name it."""
-    start = datetime.fromtimestamp(app.cloud.clock.now(), UTC).replace(minute=0, second=0, microsecond=0)
-    form = "%Y-%m-%dT%H:%M:%SZ"
-    return {"window_start": start.strftime(form), "window_end": (start + timedelta(hours=1)).strftime(form)}
-
-
-def to_next_hour(app: Any) -> None:
-    now = app.cloud.clock.now()
-    app.cloud.clock.advance(3600 - now % 3600 + 1)
-
-
-def send(app: Any, *, shift: float, rows: int = 400, seed: int = 5) -> None:
-    from_csv = app.made(rows=rows, seed=seed, shift=shift)
-    runtime = app.client("sagemaker-runtime")
-    for start in range(0, rows, 1):
-        runtime.invoke_endpoint(EndpointName=ENDPOINT, ContentType="text/csv", Body=from_csv[start])
-    app.cloud.flush()
-
-
 @pytest.mark.fault("E01")
 def test_a_window_without_records_is_a_finding_and_no_retraining(app: Any) -> None:
-    to_next_hour(app)
+    app.to_next_hour()
     before = app.known("TrainMachine")
-    ended = app.run("MonitorMachine", window(app))
+    ended = app.run("MonitorMachine", app.hour())
     assert ended.output["outcome"] == "no_records"
     assert [n["outcome"] for n in app.told(by=ended)] == ["no_records"]
     assert app.known("TrainMachine") == before
 
 
 def test_records_like_the_training_data_are_no_drift(app: Any) -> None:
-    to_next_hour(app)
-    send(app, shift=0.0)
-    ended = app.run("MonitorMachine", window(app))
+    app.to_next_hour()
+    app.send(shift=0.0)
+    ended = app.run("MonitorMachine", app.hour())
     assert ended.status == "SUCCEEDED", ended.cause
     assert ended.output["violations"] == []
     assert ended.output["decision"] == "nothing", ended.output["reason"]
@@ -62,10 +42,10 @@ def test_records_like_the_training_data_are_no_drift(app: Any) -> None:
 
 @pytest.mark.fault("E10")
 def test_drift_seen_many_times_over_starts_one_training(app: Any) -> None:
-    to_next_hour(app)
-    send(app, shift=25.0)
+    app.to_next_hour()
+    app.send(shift=25.0)
     before = app.known("TrainMachine")
-    seen = window(app)
+    seen = app.hour()
     monitors = [app.start("MonitorMachine", seen) for _ in range(4)]
     ends = [app.end_of(arn) for arn in monitors]
     assert [e.status for e in ends] == ["SUCCEEDED"] * 4
@@ -73,9 +53,9 @@ def test_drift_seen_many_times_over_starts_one_training(app: Any) -> None:
     (training,) = app.ends_since("TrainMachine", before)
     assert training.output["triggered_by"] == "drift"
     # and the next hour's drift is under the cool-down
-    to_next_hour(app)
-    send(app, shift=25.0, seed=6)
-    ended = app.run("MonitorMachine", window(app))
+    app.to_next_hour()
+    app.send(shift=25.0, seed=6)
+    ended = app.run("MonitorMachine", app.hour())
     assert ended.output["decision"] == "tell"
     assert "cool" in ended.output["reason"]
     assert len(app.known("TrainMachine") - before) == 1
@@ -84,7 +64,7 @@ def test_drift_seen_many_times_over_starts_one_training(app: Any) -> None:
 
 def test_the_schedule_itself_runs_the_monitor(app: Any) -> None:
     before = app.known("MonitorMachine")
-    to_next_hour(app)
+    app.to_next_hour()
     app.cloud.clock.advance(3600)
     (ended, *_) = app.ends_since("MonitorMachine", before)
     assert ended.status == "SUCCEEDED"
@@ -92,9 +72,9 @@ def test_the_schedule_itself_runs_the_monitor(app: Any) -> None:
 
 
 def test_published_metrics_have_the_documented_dimensions(app: Any) -> None:
-    to_next_hour(app)
-    send(app, shift=0.0)
-    app.run("MonitorMachine", window(app))
+    app.to_next_hour()
+    app.send(shift=0.0)
+    app.run("MonitorMachine", app.hour())
     metrics = app.client("cloudwatch").list_metrics(Namespace="aws/sagemaker/Endpoints/data-metrics")["Metrics"]
     names = {m["MetricName"] for m in metrics}
     assert "feature_baseline_drift_temp" in names

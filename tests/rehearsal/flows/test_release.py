@@ -1,7 +1,8 @@
 """Releases on the deployed app: what goes wrong in the field, and that the last good version answers all the same."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -137,37 +138,43 @@ def test_columns_in_another_order_are_caught_by_an_alarm(app: Any, hand_register
     assert_rolled_back(app, release(app, hand_register(reorder)), before)
 
 
-@pytest.mark.fault("A15")
-def test_a_missing_alarm_stops_a_release_before_it_starts(app: Any, hand_register: Callable[..., str]) -> None:
+@contextmanager
+def alarm_taken_away(app: Any) -> Iterator[str]:
+    """Deletes the server errors' alarm when entered; puts it back at the end. Yields its name."""
     cloudwatch = app.client("cloudwatch")
-    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
-    alarm = next(a for a in alarms if a.get("MetricName") == "Invocation5XXErrors")
-    before = live_config(app)
+    alarm = next(
+        a for a in cloudwatch.describe_alarms()["MetricAlarms"] if a.get("MetricName") == "Invocation5XXErrors"
+    )
+    wanted = set(cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members)
     cloudwatch.delete_alarms(AlarmNames=[alarm["AlarmName"]])
     try:
-        ended = release(app, hand_register())
+        yield alarm["AlarmName"]
     finally:
-        keep = {
-            "AlarmName",
-            "AlarmDescription",
-            "ActionsEnabled",
-            "AlarmActions",
-            "MetricName",
-            "Namespace",
-            "Statistic",
-            "Dimensions",
-        }
-        keep |= {
-            "Period",
-            "EvaluationPeriods",
-            "DatapointsToAlarm",
-            "Threshold",
-            "ComparisonOperator",
-            "TreatMissingData",
-        }
-        cloudwatch.put_metric_alarm(**{k: v for k, v in alarm.items() if k in keep})
-    assert alarm["AlarmName"] in ended.cause
+        cloudwatch.put_metric_alarm(**{k: v for k, v in alarm.items() if k in wanted and v not in (None, [], "")})
+
+
+@pytest.mark.fault("A15")
+def test_a_missing_alarm_stops_a_release_before_it_starts(app: Any, hand_register: Callable[..., str]) -> None:
+    before = live_config(app)
+    with alarm_taken_away(app) as name:
+        ended = release(app, hand_register())
+    assert name in ended.cause
     assert_rolled_back(app, ended, before, outcome="refused")
+
+
+@pytest.mark.fault("A15")
+def test_an_alarm_that_vanishes_in_the_shift_rolls_the_release_back(
+    app: Any, hand_register: Callable[..., str]
+) -> None:
+    """SageMaker itself goes on without it."""
+    before = live_config(app)
+    known = app.known("ReleaseMachine")
+    app.approve(hand_register())
+    app.wait_for(lambda: app.endpoint()["EndpointStatus"] == "Updating", "the endpoint updates")
+    with alarm_taken_away(app) as name:
+        (ended,) = app.ends_since("ReleaseMachine", known)
+    assert f"alarm {name} is gone" in ended.cause
+    assert_rolled_back(app, ended, before)
 
 
 @pytest.mark.fault("A26")
