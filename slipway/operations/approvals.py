@@ -14,6 +14,7 @@ from slipway.operations.where import Where
 Verdict = Literal["Approved", "Rejected"]
 LONGEST_DESCRIPTION = 1024
 """Characters SageMaker takes in ApprovalDescription."""
+ANOTHER_ATTEMPT = {"Stage": "Production", "StageStatus": "PendingApproval"}
 _TEXT = re.compile(r"(?P<reason>.*) \| by (?P<who>\S+) at (?P<when>\S+)\Z", re.DOTALL)
 
 
@@ -28,6 +29,8 @@ class Version:
     """Pending | InProgress | Completed | Failed | Deleting"""
     approval: str
     """PendingManualApproval | Approved | Rejected"""
+    failed_before: bool = False
+    """A release of it failed and marked its lifecycle stage rejected."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,14 @@ def find_version(where: Where, model: Model, number: int) -> Version:
         package = sagemaker.describe_model_package(ModelPackageName=arn)
     except Exception as error:
         raise of_aws(error, arn) from error
-    return Version(model.name, number, arn, package["ModelPackageStatus"], package.get("ModelApprovalStatus", ""))
+    return Version(
+        model.name,
+        number,
+        arn,
+        package["ModelPackageStatus"],
+        package.get("ModelApprovalStatus", ""),
+        failed_before=package.get("ModelLifeCycle", {}).get("StageStatus") == "Rejected",
+    )
 
 
 def check(version: Version, verdict: Verdict, live: Mapping[str, Any] | None) -> None:
@@ -142,6 +152,8 @@ def decide(where: Where, version: Version, verdict: Verdict, reason: str) -> Dec
             ModelPackageArn=version.arn,
             ModelApprovalStatus=verdict,
             ApprovalDescription=approval_text(reason, who, when),
+            # Another approval is another attempt: a release that failed before had marked the stage rejected.
+            **({"ModelLifeCycle": ANOTHER_ATTEMPT} if verdict == "Approved" and version.failed_before else {}),
         )
     except Exception as error:
         raise of_aws(error, version.arn) from error

@@ -263,3 +263,17 @@ def test_exceptions_of_botocore_become_words(raised: Exception, code: str, fix: 
 )
 def test_answers_of_aws_become_words(refusal: Callable[..., Exception], code: str, ours: str) -> None:
     assert of_aws(refusal(code, "message")).code == ours
+
+
+@pytest.mark.parametrize(
+    ("verdict", "failed_before", "reset"),
+    [("Approved", True, True), ("Approved", False, False), ("Rejected", True, False)],
+)
+def test_approving_what_failed_in_production_makes_it_another_attempt(
+    where: Where, aws: Any, verdict: Any, failed_before: bool, reset: bool
+) -> None:
+    """Sweeps pass a version by whose lifecycle stage a failed release marked rejected."""
+    version = approvals.Version("m", 3, "arn/3", "Completed", "Approved", failed_before=failed_before)
+    approvals.decide(where, version, verdict, "the network was at fault")
+    (call,) = aws.called("update_model_package")
+    assert ("ModelLifeCycle" in call) is reset

@@ -15,9 +15,9 @@ BASELINE_INPUT = "processing/input/baseline_dataset_input/baseline.csv"
 CSV_FORMAT = '{"csv": {"header": true, "output_columns_position": "START"}}'
 
 
-def record(data, *, time="2026-11-20T14:05:09Z", kind="text/csv", encoding="CSV"):
+def record(data, *, time="2026-11-20T14:05:09Z", kind="text/csv", encoding="CSV", **metadata):
     payload = {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
-    meta = {"eventId": "0d2c3f6e", "inferenceTime": time}
+    meta = {"eventId": "0d2c3f6e", "inferenceTime": time, **metadata}
     return json.dumps({"captureData": {"endpointInput": payload}, "eventMetadata": meta, "eventVersion": "0"})
 
 
@@ -168,6 +168,15 @@ def test_disabled_metrics_are_not_written(monitor):
     ):
         job, _ = monitor(rows, change=change, **env)
         assert not (job.base / "output/metrics").exists()
+
+
+def test_the_platforms_own_requests_are_not_a_clients(monitor):
+    """Golden records bake every release; as a client's they would look like drift."""
+    ours = [record(row, inferenceId="slipway-golden-1") for row in table(40, seed=5, shift=500)]
+    clients = [record(row, inferenceId="order-1") for row in table(40, seed=6)]
+    job, _ = monitor(ours + clients)
+    report = job.json(OUTPUT + "report.json")
+    assert (report["records"], report["golden"]) == (40, 40)
 
 
 def test_only_the_window_counts(monitor):

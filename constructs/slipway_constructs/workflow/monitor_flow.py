@@ -20,8 +20,9 @@ from slipway_constructs.workflow.telling import Telling
 from slipway_lambda.contracts.ledger import LIVE, PARTITION_KEY, SORT_KEY, endpoint_key
 from slipway_lambda.contracts.monitoring import COUNTS_NAMESPACE, FEATURES_NAMESPACE, RETRAIN, TELL, schedule_name
 
-NO_DATA = "/could not find any (jsonl|record)|had no data|no s3 objects/i"
-"""How Model Monitor, and our container after it, say that a window is empty."""
+NO_DATA = "/could not find any (jsonl|record)|had no data/i"
+"""How Model Monitor, and our container after it, say that a window is empty. SageMaker's own "No S3 objects found"
+is not among them: the records were listed a moment ago, so it means a permission or a baseline that is missing."""
 
 NO_BASELINE = {
     "state": "What is live?",

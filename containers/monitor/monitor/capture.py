@@ -15,6 +15,8 @@ from typing import Any
 from monitor.faults import Fault, NoDataFault
 
 Row = list[str]
+GOLDEN_PREFIX = "slipway-golden-"
+"""Begins the inference id of the platform's own requests, which say nothing about clients."""
 UNPARSABLE = (KeyError, TypeError, ValueError, csv.Error, binascii.Error, RecursionError, AttributeError)
 
 
@@ -28,6 +30,8 @@ class Captured:
     unparsable: int = 0
     outside: int = 0
     """Records of the same files but of another window: late ones are counted by the run of their own hour."""
+    golden: int = 0
+    """Requests of the platform itself, sent while a release was judged."""
     widths: Counter[int] = field(default_factory=Counter)
     """Rows by number of fields, of those that do not fit."""
     absent: Counter[str] = field(default_factory=Counter)
@@ -71,7 +75,8 @@ def read(source: Path, start: str, end: str, columns: Sequence[str]) -> Captured
 def _add(line: bytes, first: datetime, last: datetime, found: Captured) -> None:
     try:
         record = json.loads(line)
-        when = datetime.fromisoformat(record["eventMetadata"]["inferenceTime"])
+        metadata = record["eventMetadata"]
+        when = datetime.fromisoformat(metadata["inferenceTime"])
     except UNPARSABLE:
         # Without its time a record belongs to no window: it counts here, or no run would ever tell of it.
         found.records += 1
@@ -80,6 +85,9 @@ def _add(line: bytes, first: datetime, last: datetime, found: Captured) -> None:
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     if not first <= when < last:
         found.outside += 1
+        return
+    if str(metadata.get("inferenceId", "")).startswith(GOLDEN_PREFIX):
+        found.golden += 1
         return
     found.records += 1
     try:

@@ -88,6 +88,7 @@ def _report(captured: Captured, found: checks.Findings, verdict: str, start: str
         "unparsable": captured.unparsable,
         "unparsable_share": captured.unparsable / captured.records,
         "outside_window": captured.outside,
+        "golden": captured.golden,
         "features": found.features,
         "violations": len(found.violations),
         "verdict": verdict,

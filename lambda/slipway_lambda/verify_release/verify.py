@@ -83,6 +83,8 @@ def guarded(finding: Finding, names: Sequence[str], found: Sequence[AlarmState])
     faults = [f"alarm {n} is gone" for n in names if n not in by_name]
     faults += [f"alarm {a.name} has its actions disabled" for a in by_name.values() if not a.actions_enabled]
     faults += [f"alarm {a.name} is in ALARM: {a.reason}" for a in by_name.values() if a.state == "ALARM"]
+    if finding.verdict is Verdict.ROLLED_BACK and faults:  # the service itself gives no reason
+        return Finding(finding.verdict, f"{finding.reason} Now {'; '.join(faults)}.")
     if finding.verdict is not Verdict.LIVE or not faults:
         return finding
     return Finding(Verdict.UNGUARDED, f"The shift was not guarded to its end: {'; '.join(faults)}.")

@@ -110,13 +110,18 @@ def test_only_a_clear_yes_means_records(monitor: Any, found: Any) -> None:
         "Error: Could not find any jsonl file under directory /opt/ml/processing/input/endpoint.",
         "Error: Could not find any record from a to b in the jsonl files under directory x.",
         "Job inputs had no data",
-        "No S3 objects found under S3 URL",
     ],
 )
 def test_a_job_that_found_no_record_is_the_same_finding(monitor: Any, task_error: Any, message: str) -> None:
     failed = task_error("States.TaskFailed", json.dumps({"FailureReason": message}))
     ended = monitor(**{"Analyse the window": failed})
     assert ended.output["outcome"] == "no_records"
+
+
+def test_records_that_cannot_be_fetched_are_not_an_empty_window(monitor: Any, task_error: Any) -> None:
+    """They were listed a moment ago: SageMaker words a missing permission like a missing object."""
+    failed = task_error("States.TaskFailed", json.dumps({"FailureReason": "No S3 objects found under S3 URL"}))
+    assert monitor(**{"Analyse the window": failed}).error == "MonitoringFailed"
 
 
 def test_a_job_that_failed_otherwise_fails_the_run(monitor: Any, task_error: Any) -> None:

@@ -109,8 +109,13 @@ def test_a_shift_that_no_alarm_watched_to_its_end_is_not_live(found: list[AlarmS
 
 
 def test_what_is_wrong_already_is_not_told_otherwise() -> None:
-    rolled_back = Finding(Verdict.ROLLED_BACK, "Live is old.")
-    assert guarded(rolled_back, ["errors"], []) is rolled_back
+    failed = Finding(Verdict.FAILED, "The endpoint is Failed.")
+    assert guarded(failed, ["errors"], []) is failed
+
+
+def test_a_silent_rollback_names_the_alarm_that_did_it() -> None:
+    finding = guarded(Finding(Verdict.ROLLED_BACK, "Live is old."), ["errors"], [_alarm("errors", state="ALARM")])
+    assert finding == Finding(Verdict.ROLLED_BACK, "Live is old. Now alarm errors is in ALARM: Threshold crossed.")
 
 
 def test_alarms_that_are_there_and_quiet_change_nothing() -> None:
