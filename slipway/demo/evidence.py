@@ -11,7 +11,7 @@ from slipway.demo.stages import releases
 from slipway.report import last
 from slipway.report.build import build
 from slipway.report.collect import Sources, collect
-from slipway.report.facts import Traffic
+from slipway.report.facts import Approval, Traffic
 
 
 def report(demo: Demo) -> Path:
@@ -47,6 +47,7 @@ def sources(demo: Demo) -> Sources:
         releases=[r for r in records if r.get("started_at") and r.get("ended_at")],
         windows=[(name, uri) for name, _, uri in demo.watched if uri],
         traffic=seen(demo),
+        words=[Approval(w.version.number, w.verdict, w.who, w.when, w.reason) for w in demo.words],
         missing=missing,
     )
 

@@ -13,6 +13,7 @@ from slipway.demo.errors import DECLARATIONS, DemoError
 from slipway.demo.progress import Progress
 from slipway.demo.result import Result
 from slipway.demo.traffic import Traffic
+from slipway.operations import approvals
 from slipway.operations.outputs import Outputs
 from slipway.operations.where import Where
 
@@ -69,6 +70,8 @@ class Demo:
     metrics: dict[int, float] = field(default_factory=dict)
     """Version → the metric that the champion gate watches."""
     marks: list[dict[str, Any]] = field(default_factory=list)
+    words: list[approvals.Decision] = field(default_factory=list)
+    """Each approval and rejection, in the order they were said: the registry keeps only the last one."""
     """Moments for the report: {"at": wall epoch s, "text": …}."""
     trainings: dict[str, str] = field(default_factory=dict)
     """What it was for → execution ARN."""

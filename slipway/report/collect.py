@@ -48,6 +48,8 @@ class Sources:
     windows: Sequence[tuple[str, str]]
     """(name, report URI) of monitored windows."""
     traffic: Traffic = field(default_factory=Traffic)
+    words: Sequence[Approval] = ()
+    """What was approved and rejected, where somebody kept it: the registry knows the last word on a version only."""
     missing: list[str] = field(default_factory=list)
 
 
@@ -118,13 +120,16 @@ def window(s3: Any, name: str, uri: str) -> DriftWindow:
 
 
 def words(sources: Sources) -> list[Approval]:
-    """Each version's last word, oldest version first."""
+    """Every word that was kept on a version, else the registry's last one; oldest version first."""
     sagemaker = sources.client("sagemaker")
     found = sagemaker.list_model_packages(ModelPackageGroupName=sources.model, MaxResults=100)[
         "ModelPackageSummaryList"
     ]
     out = []
     for one in sorted(found, key=lambda p: p["ModelPackageVersion"]):
+        if kept := [w for w in sources.words if w.version == one["ModelPackageVersion"]]:
+            out += kept
+            continue
         package = sagemaker.describe_model_package(ModelPackageName=one["ModelPackageArn"])
         said = approvals.read_approval(package.get("ApprovalDescription", ""))
         status = str(package.get("ModelApprovalStatus", ""))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from slipway.report.collect import Sources, by_principal, collect
-from slipway.report.facts import Calls
+from slipway.report.facts import Approval, Calls
 
 START = datetime(2026, 11, 21, 5, 0, tzinfo=UTC).timestamp()
 MACHINE = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
@@ -91,6 +91,16 @@ def test_collects_everything_and_says_what_is_missing() -> None:
         (2, "PendingManualApproval", ""),
     ]
     assert facts.approvals[0].who == "arn:aws:iam::1:root"
+
+
+def test_an_approval_is_not_lost_behind_a_later_rejection() -> None:
+    said = [Approval(1, word, "arn:aws:iam::1:user/op", "now", word.lower()) for word in ("Approved", "Rejected")]
+    facts = collect(sources(words=said))
+    assert [(a.version, a.status) for a in facts.approvals] == [
+        (1, "Approved"),
+        (1, "Rejected"),
+        (2, "PendingManualApproval"),
+    ]
 
 
 def test_each_config_has_its_series() -> None:

@@ -88,10 +88,10 @@ def approve(demo: Demo, version: int, reason: str) -> None:
     model, where = demo.declared[2], demo.where
     found = approvals.find_version(where, model, version)
     approvals.check(found, "Approved", ledger.live(where, demo.places.ledger_table, demo.endpoint))
-    approvals.decide(where, found, "Approved", approvals.clean_reason(reason))
+    demo.words.append(approvals.decide(where, found, "Approved", approvals.clean_reason(reason)))
 
 
 def reject(demo: Demo, version: int, reason: str) -> None:
     """What `slipway reject MODEL@V --reason …` does."""
     found = approvals.find_version(demo.where, demo.declared[2], version)
-    approvals.decide(demo.where, found, "Rejected", approvals.clean_reason(reason))
+    demo.words.append(approvals.decide(demo.where, found, "Rejected", approvals.clean_reason(reason)))
