@@ -9,7 +9,7 @@ export CDK_DISABLE_CLI_TELEMETRY := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types synth schema lock clean
+.PHONY: help setup demo test check lint types synth cdk schema lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ types: setup ## mypy, strict
 
 synth: setup ## cloud assembly in cdk.out, with the policy checks
 	$(BIN)/python app.py
+
+cdk: setup ## the pinned CDK CLI, for example make cdk do="deploy 'Dev/*'"
+	node_modules/.bin/cdk $(do)
 
 schema: setup ## the editors' JSON schemas, from the declaration models
 	$(BIN)/python -m slipway.config.schema schema
