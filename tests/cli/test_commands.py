@@ -320,6 +320,8 @@ def test_a_signal_ends_a_watch_without_a_traceback(
         text=True,
         cwd=checkout,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # A run in a shell's background has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread is running here
     )
     assert process.stdout is not None
     process.stdout.readline()  # the first look is printed: it waits now

@@ -112,15 +112,8 @@ class MonitorFlow:
         return task
 
     def _only_if_live(self) -> sfn.IChainable:
-        nothing = self._telling.tell(
-            "nothing is live",
-            outcome="nothing_live",
-            version="null",
-            cause='"No version is live on the endpoint, so there is nothing to monitor."',
-            next_step='"Approve a version; its release makes it live."',
-            then=self._end("Nothing is live", outcome="nothing_live", window="$asked", decision=TELL),
-            untold=self._untold(),
-        )
+        # Before the first release there is nothing to find out; an hourly message would teach people to ignore them.
+        nothing = self._end("Nothing is live", outcome="nothing_live", window="$asked", decision="nothing")
         choice = sfn.Choice.jsonata(self._scope, "Is anything live?")
         choice.when(sfn.Condition.jsonata(expression("$not($live.exists)")), nothing)
         choice.when(sfn.Condition.jsonata(expression(_NO_BASELINE)), self._failed, assign={"failure": NO_BASELINE})
