@@ -60,7 +60,9 @@ class MonitorFlow:
         self._retraining = retraining
         self._telling = telling
         self._image = image
-        self._failed = self._tell_failure()
+        self._failed = self._telling.failure(
+            version="$exists($live.version) ? $live.version : null", adding="The window has no verdict."
+        )
         self._no_records = self._tell_no_records()
 
     def definition(self) -> sfn.IChainable:
@@ -234,33 +236,9 @@ class MonitorFlow:
         self._caught(count, "Look whether metrics can be published.")
         return count.next(tell)
 
-    def _tell_failure(self) -> sfn.IChainable:
-        failed = sfn.Fail.jsonata(
-            self._scope,
-            "Monitoring failed",
-            error="MonitoringFailed",
-            cause=expression("$failure.state & ': ' & $failure.cause & ' Next step: ' & $failure.next_step"),
-        )
-        return self._telling.tell(
-            "monitoring failed",
-            outcome="failed",
-            version="$exists($live.version) ? $live.version : null",
-            cause="$failure.state & ': ' & $failure.cause & ' The window has no verdict.'",
-            next_step="$failure.next_step",
-            then=failed,
-            untold=failed,
-        )
-
     def _untold(self) -> sfn.Fail:
-        """A finding that nobody hears of: fail, so that the rule on bad ends tells it through another channel (D11)."""
-        existing = self._scope.node.try_find_child("Nobody was told")
-        if isinstance(existing, sfn.Fail):
-            return existing
-        return sfn.Fail.jsonata(
-            self._scope,
-            "Nobody was told",
-            error="NotTold",
-            cause="The monitor has a finding and its message could not be sent. Next step: read the window's report.",
+        return self._telling.untold(
+            "The monitor has a finding and its message could not be sent. Next step: read the window's report."
         )
 
     def _verdict(self, name: str, *, outcome: str, training: str = "null") -> sfn.Succeed:

@@ -66,6 +66,34 @@ class Telling:
         note.add_catch(then, errors=["States.ALL"])
         return publish.next(note).next(then)
 
+    def failure(self, *, version: str = "null", adding: str = "") -> sfn.IChainable:
+        """`Tell: <what> failed`, then the named end `<What>Failed`.
+
+        Expects: `failure` with state, cause and next_step. `adding`: a sentence for the message's cause.
+        """
+        failed = sfn.Fail.jsonata(
+            self._scope,
+            f"{self._what.capitalize()} failed",
+            error=f"{self._what.capitalize()}Failed",
+            cause=expression("$failure.state & ': ' & $failure.cause & ' Next step: ' & $failure.next_step"),
+        )
+        return self.tell(
+            f"{self._what} failed",
+            outcome="failed",
+            version=version,
+            cause="$failure.state & ': ' & $failure.cause" + (f" & ' {adding}'" if adding else ""),
+            next_step="$failure.next_step",
+            then=failed,
+            untold=failed,
+        )
+
+    def untold(self, cause: str) -> sfn.Fail:
+        """An end that nobody hears of: fail, so that the rule on bad ends tells it through another channel (D11)."""
+        existing = self._scope.node.try_find_child("Nobody was told")
+        if isinstance(existing, sfn.Fail):
+            return existing
+        return sfn.Fail.jsonata(self._scope, "Nobody was told", error="NotTold", cause=cause)
+
     def grant(self, role: iam.IRole) -> None:
         """What the library's tasks leave out: the keys of the topic and the ledger."""
         grant_key(self._foundation.keys.operations, role, "kms:Decrypt", "kms:GenerateDataKey")

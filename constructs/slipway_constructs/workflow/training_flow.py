@@ -44,7 +44,7 @@ class TrainingFlow:
         self._registration = registration
         self._telling = telling
         self._images = images
-        self._failed = self._tell_failure()
+        self._failed = self._telling.failure()
 
     def definition(self) -> sfn.IChainable:
         """One state a line."""
@@ -166,34 +166,9 @@ class TrainingFlow:
             untold=self._untold(),
         )
 
-    def _tell_failure(self) -> sfn.IChainable:
-        failed = sfn.Fail.jsonata(
-            self._scope,
-            "Training failed",
-            error="TrainingFailed",
-            cause=expression("$failure.state & ': ' & $failure.cause & ' Next step: ' & $failure.next_step"),
-        )
-        return self._telling.tell(
-            "training failed",
-            outcome="failed",
-            version="null",
-            cause="$failure.state & ': ' & $failure.cause",
-            next_step="$failure.next_step",
-            then=failed,
-            untold=failed,
-        )
-
     def _untold(self) -> sfn.Fail:
-        """The end is good or plain, and nobody knows: fail, so that the rule on bad ends tells it through another
-        channel (D11)."""
-        existing = self._scope.node.try_find_child("Nobody was told")
-        if isinstance(existing, sfn.Fail):
-            return existing
-        return sfn.Fail.jsonata(
-            self._scope,
-            "Nobody was told",
-            error="NotTold",
-            cause="The training has ended and its message could not be sent. Read the run's gate.json.",
+        return self._telling.untold(
+            "The training has ended and its message could not be sent. Read the run's gate.json."
         )
 
     def _end(self, name: str, outcome: str, arn: str, version: str) -> sfn.Succeed:
