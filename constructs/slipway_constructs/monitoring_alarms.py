@@ -39,13 +39,15 @@ class MonitoringAlarms(Construct):
             threshold=1,
             evaluation_periods=2,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+            # Without data it is INSUFFICIENT_DATA, never OK: silent until a first release, told when data stops.
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING,
             alarm_description=(
                 f"Two windows without a captured record of {endpoint}, or without a monitor run: nothing is known of"
                 " its requests. See whether clients call it, its data capture is on and the monitor's schedule runs."
             ),
         )
         self.records_missing.add_alarm_action(actions.SnsAction(foundation.topic))
+        self.records_missing.add_insufficient_data_action(actions.SnsAction(foundation.topic))
 
     def metric(self, name: str, statistic: str) -> cloudwatch.Metric:
         """A count of the monitor's windows."""

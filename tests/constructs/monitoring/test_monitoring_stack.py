@@ -37,7 +37,8 @@ def test_silence_is_an_alarm_and_tells(platform: Any) -> None:
         for a in platform.of("Monitoring", "AWS::CloudWatch::Alarm").values()
         if a["Properties"].get("MetricName") == "RecordsCaptured"
     ]
-    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["TreatMissingData"] == "missing"
+    assert alarm["InsufficientDataActions"] == alarm["AlarmActions"], "a monitor that stops is told as well"
     assert alarm["EvaluationPeriods"] == 2
     assert len(alarm["AlarmActions"]) == 1
     assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
