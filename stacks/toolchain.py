@@ -15,6 +15,8 @@ from slipway_constructs.private_bucket import PrivateBucket
 from stacks.environment import EnvironmentStage
 
 ROOT = Path(__file__).resolve().parents[1]
+CDK_ASSETS = "4.7.3"
+"""What publishes assets in the pipeline; without it the pipeline installs whatever is newest that day."""
 
 
 def cli_version() -> str:
@@ -77,6 +79,7 @@ class ToolchainStack(Stack):
             ),
             synth=self._synth(),
             cli_version=cli_version(),
+            cdk_assets_cli_version=CDK_ASSETS,
             self_mutation=True,
             code_build_defaults=pipelines.CodeBuildOptions(
                 build_environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5),

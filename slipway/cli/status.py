@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -94,5 +95,6 @@ def _live(live: dict[str, object]) -> str:
     if live.get("version") is None and live.get("endpoint_status") is None:
         return "nothing released yet"
     version = f"v{live['version']}" if live.get("version") is not None else "no version the ledger knows"
-    since = f" since {live['released_at']}" if live.get("released_at") else ""
+    at = live.get("released_at")
+    since = f" since {datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}" if isinstance(at, int | float) else ""
     return f"{version}{since}; endpoint {live.get('endpoint', '')} {live.get('endpoint_status') or 'is gone'}"

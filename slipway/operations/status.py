@@ -96,8 +96,8 @@ def judge(status: ModelStatus) -> list[dict[str, str]]:
         problem(
             "the endpoint serves, and the ledger knows of no release", "only the release machine may change endpoints"
         )
-    elif state == "InService" and live.get("endpoint_config") != live.get("config_name"):
-        what = f"the endpoint runs {live.get('endpoint_config')}, and the ledger says {live.get('config_name')}"
+    elif state == "InService" and live.get("endpoint_config") != live.get("config"):
+        what = f"the endpoint runs {live.get('endpoint_config')}, and the ledger says {live.get('config')}"
         problem(what, "somebody changed the endpoint by hand: run the release machine")
     for alarm in status.alarms or []:
         if alarm["state"] == "ALARM":

@@ -94,7 +94,7 @@ def aws() -> FakeAws:
 
     def get_item(TableName: str, Key: dict[str, Any], **_: Any) -> Any:
         assert TableName == "ledger"
-        item = {"version": {"N": "2"}, "config_name": {"S": "flight-delays-dev-v2-abcd"}, "released_at": {"S": "then"}}
+        item = {"version": {"N": "2"}, "config": {"S": "flight-delays-dev-v2-abcd"}, "released_at": {"N": "1795243730"}}
         return {"Item": {**Key, **item}} if Key["sk"]["S"] == "live" else {}
 
     def list_model_packages(ModelApprovalStatus: str | None = None, NextToken: str | None = None, **_: Any) -> Any:

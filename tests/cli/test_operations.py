@@ -109,7 +109,7 @@ def status_with(**parts: Any) -> ModelStatus:
         ({"live": {"version": 2, "endpoint_status": "UpdateRollbackFailed"}}, "the endpoint is UpdateRollbackFailed"),
         ({"live": {"endpoint_status": "InService"}}, "the ledger knows of no release"),
         (
-            {"live": {"version": 2, "endpoint_status": "InService", "endpoint_config": "a", "config_name": "b"}},
+            {"live": {"version": 2, "endpoint_status": "InService", "endpoint_config": "a", "config": "b"}},
             "the endpoint runs a, and the ledger says b",
         ),
         ({"alarms": [{"name": "n", "state": "ALARM", "reason": "r"}]}, "alarm n: r"),
@@ -181,7 +181,7 @@ def version(number: int = 3, status: str = "Completed") -> approvals.Version:
         (version(status="InProgress"), None, "SLW503", "its status is InProgress"),
         (version(2), {"version": 3}, "SLW505", "older than v3, which is live"),
         (version(3), {"version": 3}, "SLW507", "is live already"),
-        (version(3), {"config_name": "x"}, "SLW506", "names no version"),
+        (version(3), {"config": "x"}, "SLW506", "names no version"),
     ],
 )
 def test_an_approval_without_the_effect_it_seems_to_have_is_refused(
@@ -277,3 +277,15 @@ def test_approving_what_failed_in_production_makes_it_another_attempt(
     approvals.decide(where, version, verdict, "the network was at fault")
     (call,) = aws.called("update_model_package")
     assert ("ModelLifeCycle" in call) is reset
+
+
+def test_status_reads_the_live_item_as_the_release_machine_writes_it() -> None:
+    """The two are deployed apart: a key renamed on one side would look like an endpoint changed by hand."""
+    from slipway_lambda.plan_release.package import Package
+    from slipway_lambda.plan_release.requests import live_record
+
+    package = Package("arn", 3, "a", "image", "sha256:0", "s3://b/k", "0", {}, {})
+    live = live_record(package, "m-dev-v3-0a1b2c3d", {})
+    endpoint = {"endpoint": "m-dev", "endpoint_status": "InService", "endpoint_config": "m-dev-v3-0a1b2c3d"}
+    assert judge(status_with(live={**live, **endpoint})) == []
+    assert len(judge(status_with(live={**live, **endpoint, "endpoint_config": "m-dev-v2-0a1b2c3d"}))) == 1

@@ -35,7 +35,20 @@ def test_matches_its_snapshot(stack: str, template: Any, snapshot: SnapshotAsser
     text = json.dumps(template(stack).body)
     for hash_ in _hashes(template(stack).body):
         text = text.replace(hash_, "<asset>")
-    assert json.loads(text) == snapshot(extension_class=JSONSnapshotExtension)
+    assert _in_order(json.loads(text)) == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def _in_order(value: Any) -> Any:
+    """CDK Pipelines publishes assets in the order of their hashes, which is not the app's doing."""
+    if isinstance(value, dict):
+        return {k: _in_order(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_in_order(v) for v in value]
+    if isinstance(value, str) and "cdk-assets --path" in value:
+        build = json.loads(value)
+        build["phases"]["build"]["commands"].sort()
+        return json.dumps(build)
+    return value
 
 
 def _hashes(value: Any) -> set[str]:

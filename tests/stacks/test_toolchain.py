@@ -19,6 +19,12 @@ def test_it_mutates_itself_with_the_pinned_cli(template: Any, root: Path) -> Non
     assert f"aws-cdk@{pin}" in mutations[0]["Properties"]["Source"]["BuildSpec"]
 
 
+def test_nothing_is_installed_at_its_newest(template: Any) -> None:
+    """An install without a version is another program every day (S14)."""
+    for build in template("Toolchain").of("AWS::CodeBuild::Project").values():
+        assert "@latest" not in build["Properties"]["Source"]["BuildSpec"]
+
+
 def test_it_is_a_v2_pipeline_from_a_connection_that_queues(template: Any) -> None:
     (pipeline,) = template("Toolchain").of("AWS::CodePipeline::Pipeline").values()
     properties = pipeline["Properties"]

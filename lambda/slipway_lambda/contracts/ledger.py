@@ -5,12 +5,16 @@ Keys `pk` and `sk` are strings. Items:
 | pk | sk | attributes |
 | --- | --- | --- |
 | `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows) |
-| `endpoint#<name>` | `live` | the Live record below: the version last verified live; the smoke-tested last good one |
+| `endpoint#<name>` | `live` | the version last verified live, see below |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `release#<execution name>` | the record of one release |
 | `endpoint#<name>` | `attempt#<version>` | approval, outcome: the last attempt, so that a failed one is not repeated |
 | `model#<name>` | `retraining` | last_started_at (epoch s), execution, window |
 | `execution#<arn>` | `told` | that the end of this execution was told |
+
+What is live: `version` (number), `package_arn`, `config` and `model` (names), `image_digest`, `artefact_sha256`,
+`approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
+(configs, newest first), `released_at` (epoch s), `fence`.
 """
 
 PARTITION_KEY = "pk"
