@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from slipway_constructs.access import Access, accept_wildcards, grant_key
+from slipway_constructs.sagemaker_trust import sagemaker_trust
 
 LOCAL_DISKS = re.compile(r"^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6|g6e|p5|p5e|trn1|trn1n|trn2)\.")
 """Instances with disks of their own, encrypted in hardware; SageMaker refuses a volume key for them."""
@@ -37,18 +38,7 @@ class JobRole(iam.Role):
         images: Sequence[ecr.IRepository],
         volume_key: kms.IKey,
     ) -> None:
-        source = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{job}/*"
-        super().__init__(
-            scope,
-            id_,
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    "ArnLike": {"aws:SourceArn": source},
-                },
-            ),
-        )
+        super().__init__(scope, id_, assumed_by=sagemaker_trust(f"{job}/*"))
         self.access = Access(self)
         self._pull(images)
         self._log_and_measure(log_group)

@@ -8,6 +8,7 @@ from constructs import Construct
 from slipway.config.model import Model
 from slipway_constructs.access import Access, accept_wildcards, grant_key
 from slipway_constructs.foundation import Foundation
+from slipway_constructs.sagemaker_trust import sagemaker_trust
 
 REASON = (
     "Artefacts, captured requests and log streams are named when they are made, below this model's name or SageMaker's"
@@ -24,18 +25,7 @@ class HostingRole(iam.Role):
         self, scope: Construct, id_: str, *, model: Model, endpoint: str, foundation: Foundation, image: ecr.IRepository
     ) -> None:
         account = f"{Aws.REGION}:{Aws.ACCOUNT_ID}"
-        super().__init__(
-            scope,
-            id_,
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    # For hosting SageMaker documents exactly this pattern; a narrower one is refused.
-                    "ArnLike": {"aws:SourceArn": f"arn:{Aws.PARTITION}:sagemaker:{account}:*"},
-                },
-            ),
-        )
+        super().__init__(scope, id_, assumed_by=sagemaker_trust("*"))
         access = Access(self)
         access.read(foundation.artefacts, f"{model.name}/*")
         access.write(foundation.capture, f"{model.name}/capture/{endpoint}/*")

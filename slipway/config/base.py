@@ -23,8 +23,6 @@ Name = Annotated[
 ]
 """Lower-case words joined by single hyphens: it becomes part of AWS names and, for models, of package ARNs."""
 
-Percent = Annotated[int, Field(ge=1, le=100)]
-
 
 @dataclass(frozen=True)
 class Clash:

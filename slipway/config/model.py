@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from slipway.config.base import Clash, Declared, Name, Percent, refuse, says
+from slipway.config.base import Clash, Declared, Name, refuse, says
 
 ColumnName = Annotated[
     str,
@@ -470,4 +470,4 @@ class Model(Declared):
         )
 
 
-__all__ = ["LOWER_IS_BETTER", "METRICS_OF", "Model", "Percent"]
+__all__ = ["LOWER_IS_BETTER", "METRICS_OF", "Model"]
