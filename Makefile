@@ -9,10 +9,10 @@ export CDK_DISABLE_CLI_TELEMETRY := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types synth cdk schema lock clean
+.PHONY: help setup demo test conformance check lint types synth cdk schema lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready node_modules/.ready ## install everything into .venv and node_modules; nothing to do when done
 
@@ -37,6 +37,9 @@ demo: setup ## data -> training -> releases -> drift -> retraining, on this mach
 
 test: setup ## every test
 	$(BIN)/python -m pytest
+
+conformance: setup ## the embedded cloud against the services' documented behaviour, as figures
+	$(BIN)/python -m pytest tests/conformance --conformance -p no:randomly
 
 lint: setup ## style, import directions
 	$(BIN)/ruff check .

@@ -10,6 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--conformance`: the embedded cloud's whole tables instead of samples, and their figures."""
+    parser.addoption("--conformance", action="store_true", help="whole tables of tests/conformance, with figures")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

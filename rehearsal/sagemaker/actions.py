@@ -40,7 +40,7 @@ class Call:
         """A record of the request plus ARN and times. Tags go to the tag table."""
         record = {key: value for key, value in self.params.items() if key not in ("Tags", "ClientToken")}
         now = self.now
-        record |= {arn_key: arn, "CreationTime": now, "_sequence": self.core.store.next_sequence()}
+        record |= {arn_key: arn, "_arn": arn, "CreationTime": now, "_sequence": self.core.store.next_sequence()}
         if self.params.get("Tags"):
             self.state.tags[arn] = {tag["Key"]: tag["Value"] for tag in self.params["Tags"]}
         return record

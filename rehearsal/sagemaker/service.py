@@ -1,22 +1,15 @@
 """The service as its host calls it."""
 
 import copy
+import importlib
+import pkgutil
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rehearsal.host import Host, Scope
-from rehearsal.sagemaker import (
-    endpoint_configs,
-    endpoints,
-    job_actions,
-    models,
-    package_groups,
-    packages,
-    summaries,
-    tags,
-)
+from rehearsal.sagemaker import recovery, summaries
 from rehearsal.sagemaker.actions import TABLE, Call
 from rehearsal.sagemaker.core import Core, bounded
 from rehearsal.sagemaker.errors import ServiceError
@@ -24,8 +17,10 @@ from rehearsal.sagemaker.limits import Limits
 from rehearsal.sagemaker.router import Router
 from rehearsal.sagemaker.shapes import check_request, service_model
 
-# Importing these modules fills the table of actions.
-_MODULES = (models, endpoint_configs, endpoints, job_actions, package_groups, packages, tags)
+# Importing a module fills the tables of actions and faults with what it adds.
+_PACKAGE = __name__.rpartition(".")[0]
+for _module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+    importlib.import_module(f"{_PACKAGE}.{_module.name}")
 
 _AT_ONCE = {"A04": "Failed", "A06": "SystemUpdating"}
 
@@ -94,6 +89,14 @@ class SageMaker:
         self._core.metrics.flush()
         self._core.capture.flush()
         self._core.events.flush()
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """What `resume` of a later process needs; JSON values."""
+        return copy.deepcopy(recovery.snapshot(self._core))
+
+    def resume(self, kept: list[dict[str, Any]]) -> None:
+        """Take up what a killed cloud had: once, before the first call."""
+        recovery.resume(self._core, kept)
 
     def processes(self) -> list[dict[str, Any]]:
         """Containers running now: pid, kind (server, training, processing), name."""

@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.host import Scope
@@ -13,19 +12,60 @@ Record = dict[str, Any]
 PRIVATE = "_"
 
 
-@dataclass
 class State:
-    """Resources of one account in one region, by name (packages by ARN, tags by the resource's ARN)."""
+    """Resources of one account in one region: a table for each kind, by name (packages by ARN).
 
-    models: dict[str, Record] = field(default_factory=dict)
-    endpoint_configs: dict[str, Record] = field(default_factory=dict)
-    endpoints: dict[str, Record] = field(default_factory=dict)
-    package_groups: dict[str, Record] = field(default_factory=dict)
-    packages: dict[str, Record] = field(default_factory=dict)
-    training_jobs: dict[str, Record] = field(default_factory=dict)
-    processing_jobs: dict[str, Record] = field(default_factory=dict)
-    tags: dict[str, dict[str, str]] = field(default_factory=dict)
-    tokens: dict[str, tuple[Record, str]] = field(default_factory=dict)
+    Any module may keep a kind of its own with `table`. A record holds JSON values only, but for private members, which
+    are not kept over a restart unless they are JSON too.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Record]] = {}
+        self.tags: dict[str, dict[str, str]] = {}  # by the resource's ARN
+        self.tokens: dict[str, tuple[Record, str]] = {}
+
+    def table(self, kind: str) -> dict[str, Record]:
+        """Records of one kind, by name; the table is made on first use."""
+        return self.tables.setdefault(kind, {})
+
+    def arns(self) -> set[str]:
+        """Every resource that can have tags."""
+        return {record["_arn"] for table in self.tables.values() for record in table.values() if "_arn" in record}
+
+    @property
+    def models(self) -> dict[str, Record]:
+        """By name."""
+        return self.table("models")
+
+    @property
+    def endpoint_configs(self) -> dict[str, Record]:
+        """By name."""
+        return self.table("endpoint_configs")
+
+    @property
+    def endpoints(self) -> dict[str, Record]:
+        """By name."""
+        return self.table("endpoints")
+
+    @property
+    def package_groups(self) -> dict[str, Record]:
+        """By name."""
+        return self.table("package_groups")
+
+    @property
+    def packages(self) -> dict[str, Record]:
+        """By ARN."""
+        return self.table("packages")
+
+    @property
+    def training_jobs(self) -> dict[str, Record]:
+        """By name."""
+        return self.table("training_jobs")
+
+    @property
+    def processing_jobs(self) -> dict[str, Record]:
+        """By name."""
+        return self.table("processing_jobs")
 
 
 class Store:
@@ -49,6 +89,10 @@ class Store:
     def next_sequence(self) -> int:
         """Order of creation, which breaks ties between equal timestamps."""
         return next(self._sequence)
+
+    def continue_after(self, sequence: int) -> None:
+        """Number what comes after this one; for a store that was filled from a snapshot."""
+        self._sequence = itertools.count(sequence + 1)
 
 
 def arn_of(scope: Scope, kind: str, name: str) -> str:

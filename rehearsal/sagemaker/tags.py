@@ -3,7 +3,7 @@
 from rehearsal.sagemaker.actions import Call, action
 from rehearsal.sagemaker.errors import invalid
 from rehearsal.sagemaker.listing import page
-from rehearsal.sagemaker.store import Record, State
+from rehearsal.sagemaker.store import Record
 
 _MAX_TAGS = 50
 
@@ -38,19 +38,6 @@ def delete_tags(call: Call) -> Record:
 
 def _existing(call: Call) -> str:
     arn = str(call.params["ResourceArn"])
-    if arn.lower() not in _arns(call.state):
+    if arn.lower() not in call.state.arns():
         raise invalid(f"Could not find resource with ARN {arn}.")
     return arn.lower()
-
-
-def _arns(state: State) -> set[str]:
-    tables = (
-        (state.models, "ModelArn"),
-        (state.endpoint_configs, "EndpointConfigArn"),
-        (state.endpoints, "EndpointArn"),
-        (state.package_groups, "ModelPackageGroupArn"),
-        (state.packages, "ModelPackageArn"),
-        (state.training_jobs, "TrainingJobArn"),
-        (state.processing_jobs, "ProcessingJobArn"),
-    )
-    return {record[key] for table, key in tables for record in table.values()}
