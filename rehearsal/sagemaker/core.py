@@ -44,7 +44,7 @@ class Core:
         with self._lock:
             self._threads = [one for one in self._threads if one.is_alive()]
             self._threads.append(thread)
-        thread.start()
+            thread.start()  # inside: `join` must not meet a thread that has not begun
 
     def log(self, group: str, stream: str, lines: list[str], scope: Scope) -> None:
         """Lines to the host's log. A host that refuses them must not end a container."""
