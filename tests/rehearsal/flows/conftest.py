@@ -160,7 +160,7 @@ class App:
         return {k: next(iter(v.values())) for k, v in item.items()} if item else None
 
     def told(self, what: str = "", *, by: Ended | None = None) -> list[dict[str, Any]]:
-        """Every notification since the last call, or those about one kind of workflow: schedules speak up by
+        """Every notification (of an alarm too) since the last call, or those about one kind of workflow: schedules speak up by
         themselves."""
         sqs = self.client("sqs")
         found = []
@@ -168,7 +168,9 @@ class App:
             for message in messages:
                 found.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return [n for n in found if (not what or n["what"] == what) and (by is None or n["execution"] == by.arn)]
+        return [
+            n for n in found if (not what or n.get("what") == what) and (by is None or n.get("execution") == by.arn)
+        ]
 
     def switch_sweeps_off(self) -> None:
         """The reconciler would take versions before their approvals do. Tests start sweeps themselves."""
