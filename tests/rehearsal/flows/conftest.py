@@ -160,8 +160,8 @@ class App:
         return {k: next(iter(v.values())) for k, v in item.items()} if item else None
 
     def told(self, what: str = "", *, by: Ended | None = None) -> list[dict[str, Any]]:
-        """Every notification (of an alarm too) since the last call, or those about one kind of workflow: schedules speak up by
-        themselves."""
+        """Every notification since the last call, or those about one kind of workflow: schedules and alarms speak up
+        by themselves."""
         sqs = self.client("sqs")
         found = []
         while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", []):
