@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from rehearsal import statefile
+from rehearsal import keeper, statefile
 from rehearsal.control import PREFIX, group_members
 from rehearsal.deploy import Cdk
 from rehearsal.errors import CloudError, CloudNotRunningError
@@ -70,10 +70,12 @@ class Cloud:
         speed: float = 1.0,
         stdout: Any = None,
         detach: bool = False,
+        keep: bool = False,
         core: str = "rehearsal.sagemaker:SageMaker",
     ) -> "Cloud":
         """Start a cloud and wait until it answers. It ends with this process, unless `detach`.
 
+        With `keep` its state survives even SIGKILL: the next start with `keep` in the same directory takes it up.
         Its own words go to `stdout`, by default cloud.log in the state directory.
         """
         directory = state_dir.resolve()
@@ -85,6 +87,7 @@ class Cloud:
         command = [sys.executable, "-m", "rehearsal.server", "--state-dir", str(directory), "--account", account]
         command += ["--region", region, "--port", str(port), "--speed", str(speed), "--core", core]
         command += ["--ready-fd", str(ready_write), *([] if detach else ["--parent-fd", str(life_read)])]
+        command += ["--keep"] if keep else []
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environment |= (
             {"PYTHONPATH": os.pathsep.join(entry for entry in (str(_ROOT), *sys.path) if entry)}
@@ -211,8 +214,12 @@ class Cloud:
                 "Start it again with `slipway cloud up`",
             ) from None
 
-    def fault(self, row: str, *, times: int = 1, **where: Any) -> None:
-        """Switch a fault of the catalogue on, for its next `times` occasions."""
+    def fault(self, row: str, *, times: int | None = 1, **where: Any) -> None:
+        """Switch a fault of the catalogue on, for its next `times` occasions; None: until cleared.
+
+        `where` narrows it (`endpoint=…`, `job=…`); `after=True`, where the row has it: the call takes effect, then its
+        answer is lost.
+        """
         self.control("POST", "faults", {"row": row, "times": times, "where": where})
 
     def clear_faults(self) -> None:
@@ -261,8 +268,8 @@ class Cloud:
         """Region of the operator."""
         return self._state.region
 
-    def stop(self) -> None:
-        """End every process of the cloud within five seconds and remove its temporary files."""
+    def stop(self, *, keep: bool = False) -> None:
+        """End every process of the cloud within five seconds and remove its files; kept state only without `keep`."""
         with contextlib.suppress(CloudError):
             self.control("POST", "shutdown")
         deadline = time.monotonic() + STOP_SECONDS
@@ -276,6 +283,8 @@ class Cloud:
             os.close(self._lifeline)
             self._lifeline = None
         _sweep(self.directory)
+        if not keep:
+            shutil.rmtree(self.directory / keeper.FOLDER, ignore_errors=True)
 
     def _alive(self) -> bool:
         if self._process is not None:

@@ -24,6 +24,7 @@ class Control:
             ("GET", "status"): self._status,
             ("GET", "clock"): lambda _: self._clock(),
             ("POST", "clock"): self._move,
+            ("GET", "faults"): lambda _: self._runtime.sagemaker.faults(),
             ("POST", "faults"): self._fault,
             ("DELETE", "faults"): lambda _: self._runtime.sagemaker.clear_faults(),
             ("GET", "audit"): lambda _: self._runtime.audit.summary(),
@@ -61,7 +62,12 @@ class Control:
             self._shutdown.set()
 
     def _status(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"pid": os.getpid(), "account": self._runtime.account, "region": self._runtime.region, **self._clock()}
+        runtime = self._runtime
+        kept = {
+            "kept": runtime.keeper is not None,
+            "keep_error": runtime.keeper.error if runtime.keeper is not None else None,
+        }
+        return {"pid": os.getpid(), "account": runtime.account, "region": runtime.region, **self._clock(), **kept}
 
     def _clock(self) -> dict[str, float]:
         return {"now": self._runtime.clock.now(), "speed": self._runtime.clock.speed}
@@ -76,7 +82,9 @@ class Control:
         return self._clock()
 
     def _fault(self, body: dict[str, Any]) -> None:
-        self._runtime.sagemaker.fault(str(body["row"]), times=int(body.get("times", 1)), **body.get("where", {}))
+        times = body.get("times", 1)  # null: until cleared
+        where = body.get("where", {})
+        self._runtime.sagemaker.fault(str(body["row"]), times=None if times is None else int(times), **where)
 
     def flush(self) -> None:
         """Do now what timers would do within moments."""

@@ -130,6 +130,27 @@ class Images:
         image = Image(repository_uri, digest, root / recipe.workdir.lstrip("/"), tuple(program), recipe.environment)
         return image, manifest
 
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Every image's description; the files stay where they are."""
+        return [
+            {
+                "repository_uri": image.repository_uri,
+                "digest": image.digest,
+                "directory": str(image.directory.relative_to(self._directory)),
+                "entrypoint": list(image.entrypoint),
+                "environment": dict(image.environment),
+            }
+            for image in list(self._images.values())
+        ]
+
+    def resume(self, kept: list[dict[str, Any]]) -> None:
+        """Know the images of a snapshot again, as far as their files are there."""
+        for one in kept:
+            directory = self._directory / one["directory"]
+            if directory.is_dir():
+                entrypoint = tuple(one["entrypoint"])
+                self.add(Image(one["repository_uri"], one["digest"], directory, entrypoint, one["environment"]))
+
     def add(self, image: Image) -> None:
         """The push succeeded: the image can be run from now on."""
         self._images[image.resolved] = image

@@ -25,6 +25,7 @@ class Runtime:
     sagemaker: Any = None
     executions: Any = None
     images: Any = None
+    keeper: Any = None  # of a cloud whose state survives a kill
     lambda_python: str = ""
     tasks: list[Callable[[], None]] = field(default_factory=list)
 

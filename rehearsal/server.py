@@ -14,11 +14,15 @@ import socket
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from rehearsal import statefile
+from rehearsal import keeper, statefile
 from rehearsal.errors import CloudError
+
+if TYPE_CHECKING:
+    from rehearsal.runtime import Runtime
 
 HOST = "127.0.0.1"
 TICK_SECONDS = 0.1
@@ -32,6 +36,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--region", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--core", default="rehearsal.sagemaker:SageMaker")
     parser.add_argument("--ready-fd", type=int, required=True)
     parser.add_argument("--parent-fd", type=int, default=-1)
@@ -45,7 +50,8 @@ def main() -> None:
     held: IO[str] | None = None
     try:
         held = statefile.lock(directory)
-        listener = _listen(arguments.port)
+        _check_kept(directory, arguments)
+        listener = _listen(arguments.port or _kept_port(directory, arguments))
         _environment(directory, arguments, listener.getsockname()[1])
         asyncio.run(_serve(arguments, listener))
     except CloudError as error:
@@ -60,6 +66,39 @@ def main() -> None:
             _clean(directory)
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)  # what is left of our group, this process last of all
+
+
+def _check_kept(directory: Path, arguments: argparse.Namespace) -> None:
+    kept = keeper.settings(directory / keeper.FOLDER)
+    if kept is None:
+        return
+    if not arguments.keep:
+        raise CloudError(
+            f"{directory} holds the kept state of an earlier cloud",
+            "Take it up with `slipway cloud up --keep`, or remove it with `slipway cloud reset`",
+        )
+    for name, given in (("account", arguments.account), ("region", arguments.region)):
+        if kept[name] != given:
+            raise CloudError(
+                f"the kept state in {directory} is of {name} {kept[name]}, not {given}",
+                "Start it for that one, or remove the state with `slipway cloud reset`",
+            )
+    if kept["emulator"] != version("ministack"):
+        raise CloudError(
+            f"the kept state in {directory} was written by version {kept['emulator']} of the emulator",
+            "Remove it with `slipway cloud reset` and deploy again",
+        )
+
+
+def _kept_port(directory: Path, arguments: argparse.Namespace) -> int:
+    """The port of the kept cloud if it is still free: addresses that were handed out stay true."""
+    kept = keeper.settings(directory / keeper.FOLDER) if arguments.keep else None
+    if kept is None:
+        return 0
+    with contextlib.suppress(CloudError):
+        _listen(kept["port"]).close()
+        return int(kept["port"])
+    return 0
 
 
 def _listen(port: int) -> socket.socket:
@@ -99,6 +138,7 @@ def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> N
         AWS_EC2_METADATA_DISABLED="true",
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        **(keeper.environment(directory / keeper.FOLDER) if arguments.keep else {}),
     )
 
 
@@ -117,17 +157,21 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     from rehearsal.emulator import EmulatorHost
     from rehearsal.executions import Executions
     from rehearsal.images import Images
+    from rehearsal.keeper import Keeper
     from rehearsal.runtime import Runtime
 
     directory: Path = arguments.state_dir
     port = listener.getsockname()[1]
-    clock = Clock(speed=arguments.speed)
+    kept = keeper.settings(directory / keeper.FOLDER) if arguments.keep else None
+    # Time went on while the cloud was down, as it does for a cloud; it never goes back behind what was stamped.
+    clock = Clock(speed=arguments.speed, start=max(time.time(), kept["clock"]) if kept else None)
     audit = Audit(directory / "audit.jsonl", clock)
     runtime = Runtime(
         directory, f"http://{HOST}:{port}", arguments.account, arguments.region, clock, audit, Authority(audit)
     )
     runtime.executions = Executions(clock)
-    runtime.images = Images(directory / "images")
+    images = directory / keeper.FOLDER / "images" if arguments.keep else directory / "images"
+    runtime.images = Images(images)
     runtime.lambda_python = str(functions.make_interpreter(directory / "lambda-runtime"))
     try:
         hooks.install(runtime)
@@ -135,6 +179,12 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
         raise CloudError(str(error), "Run `make setup` to get the locked version") from None
     module, _, name = arguments.core.partition(":")
     runtime.sagemaker = getattr(importlib.import_module(module), name)(EmulatorHost(runtime), directory / "sagemaker")
+
+    saver = Keeper(directory / keeper.FOLDER, _parts(runtime, port)) if arguments.keep else None
+    runtime.keeper = saver
+    if saver is not None:
+        saver.restore()
+        saver.start()
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -157,6 +207,8 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
             # Loopback needs no TLS: policies that deny plain HTTP see a secure transport.
             headers = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
             scope = {**scope, "headers": [*headers, (b"x-forwarded-proto", b"https")]}
+            if saver is not None:
+                send = _after_keeping(saver, scope, send)
         await app.app(scope, receive, send)
 
     async def timers() -> None:
@@ -186,12 +238,47 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     finally:
         for task in background:
             task.cancel()
+        if saver is not None:
+            saver.close()  # before the end of jobs and endpoints: it is not their end
         runtime.sagemaker.close()
         audit.close()
         _clean(directory)
         # Threads of the emulator may wait for answers that never come: the end of the group ends them too.
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _parts(runtime: "Runtime", port: int) -> "dict[str, keeper.Part]":
+    """What is ours to keep, beside the emulator's own services; brought back in this order."""
+
+    def settings() -> dict[str, Any]:
+        return {
+            "emulator": version("ministack"),
+            "account": runtime.account,
+            "region": runtime.region,
+            "port": port,
+            "clock": runtime.clock.now(),
+        }
+
+    return {
+        "settings": (settings, lambda _: None),
+        "images": (runtime.images.snapshot, runtime.images.resume),
+        "sagemaker": (runtime.sagemaker.snapshot, runtime.sagemaker.resume),
+    }
+
+
+def _after_keeping(saver: keeper.Keeper, scope: Any, send: Any) -> Any:
+    """A `send` that lets the answer to a change leave only when the change is on disk."""
+    target = next((value for name, value in scope["headers"] if name.lower() == b"x-amz-target"), b"")
+    if not keeper.may_change(scope["method"], scope["path"], target.decode("latin-1")):
+        return send
+
+    async def later(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            await saver.kept()
+        await send(message)
+
+    return later
 
 
 def _watch_parent(descriptor: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

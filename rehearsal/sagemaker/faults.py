@@ -73,6 +73,12 @@ class Faults:
                     return fault
         return None
 
+    def summary(self) -> dict[str, Any]:
+        """Every row with its filters, and what is armed now; JSON values."""
+        with self._lock:
+            armed = [{"row": one.row, "left": one.left, "where": dict(one.where)} for one in self._armed]
+        return {"rows": {row: sorted(ROWS[row]) for row in sorted(ROWS)}, "armed": armed}
+
     def clear(self) -> None:
         """Disarm everything. Whatever waits on a fault goes on."""
         with self._lock:

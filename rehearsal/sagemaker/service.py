@@ -73,6 +73,10 @@ class SageMaker:
                     self._maintained.append((record, live))
             summaries.publish(self._core, record, live)
 
+    def faults(self) -> dict[str, Any]:
+        """{"rows": {row: what it may be narrowed by}, "armed": [{"row", "left", "where"}]}; `left` None: until cleared."""
+        return self._core.faults.summary()
+
     def clear_faults(self) -> None:
         """Disarm all; maintenance ends, what hangs goes on, held events go out."""
         self._core.faults.clear()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from slipway.cli.cloud_app import cloud
 from slipway.cli.guard import INTERRUPTED, guarded
 from slipway.operations.errors import Failure
 
@@ -18,7 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-cloud = typer.Typer(help="The embedded cloud: AWS as far as Slipway needs it, on this machine.", no_args_is_help=True)
 app.add_typer(cloud, name="cloud")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -122,44 +122,3 @@ def _absent(module: str) -> None:
     raise Failure(
         "SLW603", f"This installation lacks {module}.", where=sys.prefix, fix="run make setup in the checkout"
     )
-
-
-@cloud.command()
-@guarded
-def up(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
-    speed: Annotated[float, typer.Option(min=0, max=100_000, help="Cloud seconds in a second.")] = 1.0,
-    no_deploy: Annotated[bool, typer.Option("--no-deploy", help="Start it empty.")] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Start it, and deploy every stack into it with the real CDK CLI."""
-    from slipway.cli.cloud import up as command
-
-    command(port=port, speed=speed, deploy=not no_deploy, quiet=quiet)
-
-
-@cloud.command()
-@guarded
-def down(quiet: Quiet = False) -> None:
-    """Stop it. Nothing is left running; well if it does not run."""
-    from slipway.cli.cloud import down as command
-
-    command(quiet=quiet)
-
-
-@cloud.command("status")
-@guarded
-def cloud_status(as_json: Json = False) -> None:
-    """Whether it runs, where, and how fast its clock is."""
-    from slipway.cli.cloud import status as command
-
-    command(as_json=as_json)
-
-
-@cloud.command()
-@guarded
-def reset(quiet: Quiet = False) -> None:
-    """Stop it and remove all it keeps."""
-    from slipway.cli.cloud import reset as command
-
-    command(quiet=quiet)

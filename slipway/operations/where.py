@@ -1,5 +1,7 @@
 """Where AWS is: the embedded cloud when one runs here, else the account of the caller's profile."""
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +12,20 @@ from slipway.config.platform import Environment
 from slipway.operations.errors import Failure, of_aws
 
 STATE = Path(".slipway") / "cloud"
+CLOUDS = Path(".slipway") / "clouds"
+NAME_VARIABLE = "SLIPWAY_CLOUD_NAME"
+
+
+def state_of(name: str = "") -> Path:
+    """State directory of the cloud of that name, below the checkout; of the one that has none by default.
+
+    Without a name, that of the environment's SLIPWAY_CLOUD_NAME. Raises Failure for one that is no folder's name.
+    """
+    name = name or os.environ.get(NAME_VARIABLE, "")
+    if name and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", name):
+        what = f"{name!r} is no name for a cloud."
+        raise Failure("SLW206", what, where="--name", fix="lower-case letters, digits and hyphens, at most 32")
+    return CLOUDS / name if name else STATE
 
 
 class Clients(Protocol):
@@ -88,12 +104,13 @@ def find(root: Path, environment: Environment, *, aws: bool = False) -> Where:
     return Where(session, account, environment.region, False)
 
 
-def running_cloud(root: Path) -> Any:
-    """The embedded cloud that runs for this checkout, or None.
+def running_cloud(root: Path, name: str = "") -> Any:
+    """The embedded cloud of that name that runs for this checkout, or None.
 
     Raises Failure for one that runs and does not answer: what was meant for it must not reach AWS instead.
     """
-    if not (root / STATE).is_dir():
+    place = root / state_of(name)
+    if not place.is_dir():
         return None
     try:
         from rehearsal import statefile
@@ -101,14 +118,14 @@ def running_cloud(root: Path) -> Any:
     except ModuleNotFoundError:
         return None
     try:
-        return Cloud.attach(root / STATE)
+        return Cloud.attach(place)
     except CloudNotRunningError as error:
-        if not statefile.is_held(root / STATE):
+        if not statefile.is_held(place):
             return None
-        state = statefile.read(root / STATE)
+        state = statefile.read(place)
         fix = f"end process {state.pid}, then: slipway cloud up" if state else "wait until it has started"
         what = "The embedded cloud of this checkout runs and does not answer."
-        raise Failure("SLW402", what, where=str(STATE), fix=fix) from error
+        raise Failure("SLW402", what, where=str(state_of(name)), fix=fix) from error
 
 
 def _cloud_time(cloud: Any) -> Callable[[], datetime]:

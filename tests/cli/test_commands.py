@@ -193,7 +193,7 @@ class FakeCloud:
     def bootstrap(self) -> None:
         raise OSError(28, "No space left on device", "/x")
 
-    def stop(self) -> None:
+    def stop(self, *, keep: bool = False) -> None:
         self.stopped += 1
 
 
@@ -213,7 +213,7 @@ def test_a_cloud_that_ran_already_stays_when_deploying_fails(
     call: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud = FakeCloud()
-    monkeypatch.setattr("slipway.cli.cloud.running_cloud", lambda _: cloud)
+    monkeypatch.setattr("slipway.cli.cloud.running_cloud", lambda *_: cloud)
     monkeypatch.setattr("slipway.cli.cloud.synthesise", lambda root: root)
     assert call("cloud", "up")[0] == 1
     assert cloud.stopped == 0
@@ -221,7 +221,7 @@ def test_a_cloud_that_ran_already_stays_when_deploying_fails(
 
 def test_synthesis_that_fails_shows_its_own_words(call: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkout / "app.py").write_text("import sys; sys.exit('policy finding: S1')")
-    monkeypatch.setattr("slipway.cli.cloud.running_cloud", lambda _: FakeCloud())
+    monkeypatch.setattr("slipway.cli.cloud.running_cloud", lambda *_: FakeCloud())
     code, _, err = call("cloud", "up")
     assert code == 1
     assert "policy finding: S1" in err
