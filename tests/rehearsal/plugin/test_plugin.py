@@ -50,7 +50,7 @@ def test_no_fault_is_left(rehearsal_cloud):
 """
 
 INI = """[pytest]
-addopts = -p rehearsal.pytest_plugin -p no:randomly
+addopts = -p no:randomly
 rehearsal_app = {app}
 rehearsal_account = 444455556666
 rehearsal_region = us-east-1
