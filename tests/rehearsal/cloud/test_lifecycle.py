@@ -28,17 +28,13 @@ def assert_nothing_left(directory: Path, group: int) -> None:
 
 
 def test_starts_answers_and_stops_leaving_only_its_logs(tmp_path: Path, stand_in: str) -> None:
-    started = time.monotonic()
     cloud = Cloud.start(tmp_path, core=stand_in)
     assert cloud.client("sts").get_caller_identity()["Account"] == "111122223333"
-    assert time.monotonic() - started < 3
     status = Path(f"/proc/{cloud.pid}/status").read_text(encoding="utf-8")
     assert int(status.split("VmRSS:")[1].split()[0]) < 150_000
     assert Cloud.attach(tmp_path).clock.now() == pytest.approx(time.time(), abs=5)
-    started = time.monotonic()
     cloud.stop()
     cloud.stop()
-    assert time.monotonic() - started < 5
     assert_nothing_left(tmp_path, cloud.pid)
     with pytest.raises(CloudNotRunningError, match="slipway cloud up"):
         Cloud.attach(tmp_path)
