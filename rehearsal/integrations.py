@@ -1,50 +1,60 @@
-"""Service integrations of Step Functions: what the machine's role must allow, and SageMaker's own tasks."""
+"""Service integrations of Step Functions: what a task's role must allow, and who carries the call out."""
 
-import contextvars
 import json
-import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from botocore.exceptions import ClientError, ParamValidationError
+
+from rehearsal import sagemaker_tasks, sdk_tasks
 from rehearsal.adapter import scope_of_request
+from rehearsal.asl import resources
+from rehearsal.asl.errors import PERMISSIONS, RUNTIME, TASK_FAILED, StatesError
+from rehearsal.asl.ports import Call
 from rehearsal.authority import DeniedError
+from rehearsal.emulator import EmulatorHost
 from rehearsal.host import Scope
-from rehearsal.permissions import Need, dependents, primary
+from rehearsal.permissions import Need
 from rehearsal.runtime import Runtime
 
-POLL_SECONDS = 0.2
-_STARTED_BY = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}
-# Job kind: its status member and the managed rule by which Step Functions learns that it ended.
-_JOBS = {
-    "TrainingJob": ("TrainingJobStatus", "StepFunctionsGetEventsForSageMakerTrainingJobsRule"),
-    "ProcessingJob": ("ProcessingJobStatus", "StepFunctionsGetEventsForSageMakerProcessingJobsRule"),
-    "TransformJob": ("TransformJobStatus", "StepFunctionsGetEventsForSageMakerTransformJobsRule"),
-    "HyperParameterTuningJob": ("HyperParameterTuningJobStatus", "StepFunctionsGetEventsForSageMakerTuningJobsRule"),
-}
-_OPTIMISED_SAGEMAKER = {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint"}
-# How a denied call of an optimised task is named.
+# Optimised integrations that exist, with the patterns each has besides request and response.
+_CALLBACK = (resources.CALLBACK,)
+_EXISTING: dict[str, tuple[str, ...]] = {
+    "lambda": _CALLBACK,
+    "sns": _CALLBACK,
+    "sqs": _CALLBACK,
+    "events": _CALLBACK,
+    "states": (resources.SYNC, resources.SYNC_2, resources.CALLBACK),
+    "dynamodb": (),
+    "sagemaker": (resources.SYNC,),
+    **dict.fromkeys(("apigateway", "bedrock", "ecs", "eks"), (resources.SYNC, resources.CALLBACK)),
+    **dict.fromkeys(
+        ("athena", "batch", "codebuild", "databrew", "elasticmapreduce", "emr-containers", "emr-serverless", "glue",
+         "mediaconvert"),
+        (resources.SYNC,),
+    ),
+    "http": (),
+}  # fmt: skip
+# How errors of optimised tasks are prefixed, and how a denied call of one is named.
+_PREFIX = {"lambda": "Lambda", "dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge"}
 _DENIED_AS = {"lambda": "Lambda.AWSLambdaException", "dynamodb": "DynamoDB.AmazonDynamoDBException"}
+_EXECUTION_RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 
 
-@dataclass(frozen=True)
-class Task:
-    """The task that this thread works on."""
-
-    role_arn: str
-    session: str
-    timeout_seconds: Any
-    stop: threading.Event
-
-
-current_task: contextvars.ContextVar[Task | None] = contextvars.ContextVar("slipway_task", default=None)
-
-
-def _fail(error: str, cause: str) -> NoReturn:
-    from ministack.services.stepfunctions import _ExecutionError
-
-    raise _ExecutionError(error, cause)
+def refusal(arn: str) -> str | None:
+    """Why Step Functions has no such integration; None if it has. What is not emulated is refused when it is run."""
+    resource = resources.parse(arn)
+    if resource is None or resource.kind in ("lambda", "activity"):
+        return None
+    unknown = f"The resource provided {arn} is not recognized. The value is not a valid resource ARN"
+    if resource.kind == "sdk":
+        return unknown if resource.sync else None
+    if resource.service == "sagemaker":
+        return None if sagemaker_tasks.known(resource) else unknown
+    patterns = _EXISTING.get(resource.service)
+    if patterns is None or (resource.pattern and resource.pattern not in patterns):
+        return unknown
+    return None
 
 
 def _queue(arguments: Mapping[str, Any], scope: Scope) -> list[str]:
@@ -84,141 +94,152 @@ _OPTIMISED: dict[str, tuple[str, Callable[[Mapping[str, Any], Scope], list[str]]
 }
 
 
-def check_optimised(resource: str, arguments: Any, runtime: Runtime) -> None:
-    """Deny what the machine's role does not allow; refuse a task whose permissions are not known here."""
-    task, scope = current_task.get(), scope_of_request()
-    parts = resource.split(":")
-    if task is None or "aws-sdk" in parts or (parts[2] == "states" and parts[5] == "activity"):
-        return
-    if parts[2] == "lambda":
-        needs = [Need("lambda:InvokeFunction", resource)]
-        service = "lambda"
-    else:
-        service = parts[5]
-        operation = f"{service}:{parts[6].split('.')[0]}"
-        known = _OPTIMISED.get(operation)
-        if known is None:
-            _fail(
-                "States.Runtime",
-                f"The embedded cloud does not know which permissions {resource} needs, so it refuses it.",
-            )
-        needs = [Need(known[0], target) for target in known[1](arguments, scope)]
-        if operation == "states:startExecution" and ".sync" in resource:
-            needs += _managed_rule("StepFunctionsGetEventsForStepFunctionsExecutionRule", scope)
-    try:
-        runtime.authority.require(task.role_arn, task.session, needs, scope)
-    except DeniedError as denied:
-        _fail(_DENIED_AS.get(service, f"{service.upper()}.AccessDeniedException"), str(denied))
+class Integrations:
+    """Carries tasks out. Executions are started by `start`, described by `described`, stopped by `stop`."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        start: Callable[[dict[str, Any]], dict[str, Any]],
+        described: Callable[[str], dict[str, Any] | None],
+        stop: Callable[[str], None],
+    ) -> None:
+        self._runtime, self._host = runtime, EmulatorHost(runtime)
+        self._start, self._described, self._stop = start, described, stop
+
+    def call(self, call: Call) -> Any:
+        """Make the request and return its response."""
+        resource, arguments = call.resource, call.arguments
+        self._assume(call)
+        if resource.service == "sagemaker":
+            return sagemaker_tasks.start(self._runtime, call)
+        if resource.kind != "lambda" and not isinstance(arguments, dict):
+            raise StatesError(RUNTIME, f"The arguments of {resource.arn} must be an object.")
+        self._check_optimised(call)
+        if resource.is_function:
+            return self._invoke(resource, arguments)
+        if resource.kind == "optimised" and resource.service == "states":
+            return self._start_execution(resource, arguments)
+        if resource.kind == "sdk":
+            return sdk_tasks.run(self._host, call)
+        return self._emulated(call)
+
+    def poll(self, call: Call, response: Any) -> Any:
+        """What a `.sync` task has come to; None while it runs."""
+        if call.resource.service == "sagemaker":
+            return sagemaker_tasks.poll(self._runtime, call)
+        told = self._described(response["ExecutionArn"])
+        if told is None:
+            raise StatesError(TASK_FAILED, f"Execution {response['ExecutionArn']} does not exist any more")
+        if told["Status"] == "RUNNING":
+            return None
+        if told["Status"] != "SUCCEEDED":
+            raise StatesError(TASK_FAILED, json.dumps(told))
+        return {**told, "Output": json.loads(told["Output"])} if call.resource.pattern == resources.SYNC_2 else told
+
+    def cancel(self, call: Call, response: Any) -> None:
+        """Stop what a `.sync` task began."""
+        if call.resource.service == "sagemaker":
+            sagemaker_tasks.stop(self._runtime, call)
+        else:
+            self._stop(response["ExecutionArn"])
+
+    def _assume(self, call: Call) -> None:
+        """The machine's role takes on that of the task's Credentials, if both allow it."""
+        if call.role == call.machine_role:
+            return
+        sts = self._host.client("sts", call.machine_role, scope_of_request(), "StepFunctions")
+        try:
+            sts.assume_role(RoleArn=call.role, RoleSessionName="StepFunctions")
+        except (ClientError, ParamValidationError) as error:
+            raise StatesError(PERMISSIONS, f"The role {call.role} could not be assumed: {error}") from None
+
+    def _check_optimised(self, call: Call) -> None:
+        """Deny what the role does not allow; refuse a task whose permissions are not known here."""
+        resource, scope = call.resource, scope_of_request()
+        if resource.kind == "sdk":
+            return  # its request is checked when it is made
+        if resource.kind == "lambda":
+            needs = [Need("lambda:InvokeFunction", resource.arn)]
+        else:
+            operation = f"{resource.service}:{resource.action}"
+            known = _OPTIMISED.get(operation)
+            if known is None:
+                raise StatesError(RUNTIME, f"The embedded cloud does not emulate the integration {resource.arn}.")
+            needs = [Need(known[0], target) for target in known[1](call.arguments, scope)]
+            if operation == "states:startExecution" and resource.sync:
+                needs += sagemaker_tasks.managed_rule(_EXECUTION_RULE, scope)
+        try:
+            self._runtime.authority.require(call.role, call.session, needs, scope)
+        except DeniedError as denied:
+            prefix = _PREFIX.get(resource.service, resource.service.upper())
+            raise StatesError(
+                _DENIED_AS.get(resource.service, f"{prefix}.AccessDeniedException"), str(denied)
+            ) from None
+
+    def _invoke(self, resource: resources.Resource, arguments: Any) -> Any:
+        from ministack.services import stepfunctions as sfn
+
+        if resource.kind == "lambda":
+            return _emulator(lambda: sfn._call_lambda(sfn._extract_lambda_ref(resource.arn), arguments))
+        name = arguments.get("FunctionName", "")
+        if arguments.get("Qualifier"):
+            name = f"{name}:{arguments['Qualifier']}"
+        payload = arguments.get("Payload", {})
+        if arguments.get("InvocationType", "RequestResponse") != "RequestResponse":
+            raise StatesError(RUNTIME, "The embedded cloud emulates lambda:invoke with RequestResponse only.")
+        result = _emulator(lambda: sfn._call_lambda(sfn._resolve_lambda_function_ref(name, optimized=True), payload))
+        version = name.rsplit(":", 1)[-1]
+        executed = version if version.isdigit() and ":" in name else "$LATEST"
+        metadata = {"HttpStatusCode": 200}
+        return {"ExecutedVersion": executed, "Payload": result, "SdkHttpMetadata": metadata, "StatusCode": 200}
+
+    def _start_execution(self, resource: resources.Resource, arguments: dict[str, Any]) -> dict[str, Any]:
+        given = arguments.get("Input", {})
+        request = {
+            "stateMachineArn": arguments.get("StateMachineArn", ""),
+            "input": given if isinstance(given, str) else json.dumps(given, separators=(",", ":")),
+            **({"name": arguments["Name"]} if arguments.get("Name") else {}),
+            "sync": resource.sync,
+        }
+        return self._start(request)
+
+    def _emulated(self, call: Call) -> Any:
+        """A task that the emulator's own integrations carry out."""
+        from ministack.core import iam_evaluator
+        from ministack.services import stepfunctions as sfn
+
+        arn = call.resource.arn.removesuffix(call.resource.pattern)
+        # Resource policies see who calls, and that Step Functions calls over TLS.
+        iam_evaluator.pin_request_origin("127.0.0.1", True)
+        assumed = call.role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
+        iam_evaluator._request_caller_arn.set(f"{assumed}/{call.session}")
+        handler = sfn._SERVICE_DISPATCH.get(arn)
+        if handler is None:
+            raise StatesError(RUNTIME, f"The embedded cloud does not emulate the integration {arn}.")
+        return _emulator(lambda: handler(arn, _as_text(call.arguments)))
 
 
-def check_request(  # noqa: PLR0917  # the parts of a request, as the emulator passes them
-    method: str, path: str, headers: Mapping[str, str], body: Any, query: Mapping[str, Any], runtime: Runtime
-) -> None:
-    """The same for a request that an SDK task is about to make."""
-    from ministack import app
-    from ministack.core import iam_actions
+def _as_text(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Step Functions writes objects as text where a service takes a string."""
+    changed = dict(arguments)
+    for field in ("Message", "MessageBody"):
+        if isinstance(changed.get(field), dict | list):
+            changed[field] = json.dumps(changed[field], separators=(",", ":"))
+    if "Entries" in changed:
+        entries = [
+            {**entry, "Detail": json.dumps(entry["Detail"])} if isinstance(entry.get("Detail"), dict) else entry
+            for entry in changed["Entries"]
+        ]
+        changed["Entries"] = entries
+    return changed
+
+
+def _emulator(function: Callable[[], Any]) -> Any:
+    """Run a function of the emulator's integrations, with its errors as ours."""
     from ministack.services import stepfunctions as sfn
 
-    task, scope = current_task.get(), scope_of_request()
-    if task is None:
-        return
-    service = headers["authorization"].split("/")[3]
-    raw = body.encode() if isinstance(body, str) else body
-    params = app._routing_params(method, path, headers, raw, query)
-    action = iam_actions.extract_iam_action(service, method, path, headers, raw, params)
-    if action is None:
-        _fail("States.Runtime", f"The embedded cloud cannot tell which permission {method} {path} of {service} needs.")
-    target = iam_actions.extract_resource_arn(service, method, path, headers, raw, params, scope.region, scope.account)
-    context = iam_actions.request_tag_context(service, action, raw, params)
     try:
-        runtime.authority.require(task.role_arn, task.session, [Need(action, target, context)], scope)
-    except DeniedError as denied:
-        names = {"states": "sfn", "monitoring": "cloudwatch", "events": "eventbridge"}
-        prefix = sfn._AWS_SDK_ERROR_PREFIX.get(names.get(service, service), service.capitalize())
-        _fail(f"{prefix}.AccessDeniedException", str(denied))
-
-
-def is_sagemaker(resource: str) -> bool:
-    """Optimised or SDK task of SageMaker's control plane."""
-    return ":states:::sagemaker:" in resource or ":states:::aws-sdk:sagemaker:" in resource
-
-
-def sagemaker(resource: str, arguments: Any, runtime: Runtime) -> dict[str, Any]:
-    """Run a SageMaker task under the machine's role."""
-    name = resource.rsplit(":", 1)[-1]
-    operation, _, suffix = name.partition(".")
-    action = operation[0].upper() + operation[1:]
-    noun = action.removeprefix("Create")
-    sync = suffix == "sync"
-    known = action in _OPTIMISED_SAGEMAKER or (action.startswith("Create") and noun in _JOBS)
-    if "aws-sdk" not in resource and (not known or (suffix and not (sync and noun in _JOBS))):
-        _fail("States.Runtime", f"Step Functions has no integration {resource}.")
-    scope = scope_of_request()
-    params = dict(arguments or {})
-    needs = []
-    if sync:
-        params["Tags"] = [*(params.get("Tags") or []), _STARTED_BY]
-        needs = [primary(f"Describe{noun}", params, scope), *_managed_rule(_JOBS[noun][1], scope)]
-    created = _call(
-        action, params, [primary(action, params, scope), *dependents(action, params, scope), *needs], runtime
-    )
-    return _wait(noun, params, runtime) if sync else created
-
-
-def _managed_rule(rule: str, scope: Scope) -> list[Need]:
-    arn = f"arn:aws:events:{scope.region}:{scope.account}:rule/{rule}"
-    return [Need(f"events:{action}", arn) for action in ("PutRule", "PutTargets", "DescribeRule")]
-
-
-def _call(action: str, params: dict[str, Any], needs: list[Need], runtime: Runtime) -> dict[str, Any]:
-    from rehearsal.sagemaker import ServiceError
-
-    task, scope = current_task.get(), scope_of_request()
-    if task is None:
-        _fail("States.Runtime", "a SageMaker task outside an execution")
-    try:
-        runtime.authority.require(task.role_arn, task.session, needs, scope)
-        result: dict[str, Any] = runtime.sagemaker.handle(action, params, scope, task.role_arn)
-    except DeniedError as denied:
-        _fail("SageMaker.AccessDeniedException", str(denied))
-    except ServiceError as error:
-        _fail(error_name(error.code), error.message)
-    shaped: dict[str, Any] = _milliseconds(result)
-    return shaped
-
-
-def error_name(code: str) -> str:
-    """SDK errors always end in Exception; what the service model does not list has the service's general name."""
-    if code == "ValidationException":
-        return "SageMaker.SageMakerException"
-    return f"SageMaker.{code}" if code.endswith("Exception") else f"SageMaker.{code}Exception"
-
-
-def _wait(noun: str, params: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
-    task = current_task.get()
-    assert task is not None
-    identity = {f"{noun}Name": params[f"{noun}Name"]}
-    limit = task.timeout_seconds if isinstance(task.timeout_seconds, int | float) else None
-    started = time.monotonic()
-    while True:
-        job = _call(f"Describe{noun}", identity, [], runtime)
-        status = job[_JOBS[noun][0]]
-        if status == "Completed":
-            return job
-        if status in ("Failed", "Stopped"):
-            _fail("States.TaskFailed", json.dumps(job))
-        timed_out = limit is not None and time.monotonic() - started >= limit
-        if task.stop.wait(POLL_SECONDS) or timed_out:
-            stop = primary(f"Stop{noun}", identity, scope_of_request())
-            if status != "Stopping":
-                _call(f"Stop{noun}", identity, [stop], runtime)
-            _fail("States.Timeout" if timed_out else "States.Runtime", f"{noun} {params[f'{noun}Name']} was stopped")
-
-
-def _milliseconds(value: Any, key: str = "") -> Any:
-    """Step Functions hands time stamps on in epoch milliseconds."""
-    if isinstance(value, dict):
-        return {name: _milliseconds(item, name) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_milliseconds(item) for item in value]
-    return int(value * 1000) if key.endswith("Time") and isinstance(value, float) else value
+        return function()
+    except sfn._ExecutionError as error:
+        raise StatesError(str(error.error), str(error.cause)) from None

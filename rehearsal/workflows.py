@@ -1,217 +1,239 @@
-"""Hooks on Step Functions: whose role a task has, cloud time, ends from outside, and JSONata in Parallel states."""
+"""Step Functions as a service of the emulator: its calls about executions are answered by our interpreter."""
 
-import contextvars
-import copy
+import asyncio
 import json
-import threading
-from collections.abc import Callable
-from datetime import datetime
+import re
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rehearsal import integrations
+from rehearsal import definitions, integrations
+from rehearsal.adapter import scope_of_request
+from rehearsal.asl.errors import RequestError
 from rehearsal.cloudtime import iso
-from rehearsal.executions import Running
-from rehearsal.integrations import Task, current_task
+from rehearsal.executions import Executions
 from rehearsal.runtime import Runtime
+from rehearsal.starts import Record, begin
 
-_running: contextvars.ContextVar[Running | None] = contextvars.ContextVar("slipway_execution", default=None)
-_STOPPED = "the execution was stopped"
+Response = tuple[int, dict[str, str], bytes]
+Handler = Callable[..., Awaitable[Response]]
+_EXECUTION_ARN = re.compile(r"arn:aws[\w-]*:states:[\w-]+:\d{12}:execution:[^:\s]+:[^:\s]+")
+# How long GetActivityTask waits for a task, as the service does; a client's own read time-out must be longer.
+ACTIVITY_POLL_SECONDS = 60
 
 
-def run_execution(original: Callable[[str], None], runtime: Runtime) -> Callable[[str], None]:
-    """Watch the execution for its timeout and for StopExecution."""
-    from ministack.services import stepfunctions as sfn
+class StepFunctions:
+    """Answers the calls about executions, and checks definitions; the emulator answers the rest."""
 
-    def run(arn: str) -> None:
-        current_task.set(None)  # a task that started this execution does not lend it its role
-        record = sfn._executions.get(arn)
+    def __init__(self, original: Handler, runtime: Runtime) -> None:
+        self._original, self._runtime = original, runtime
+        self._calls: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "StartExecution": self._start,
+            "StopExecution": self._stop,
+            "RedriveExecution": self._redrive,
+            "DescribeExecution": self._describe,
+            "DescribeStateMachineForExecution": self._machine_of,
+            "SendTaskSuccess": self._success,
+            "SendTaskFailure": self._failure,
+            "SendTaskHeartbeat": self._heartbeat,
+            "ValidateStateMachineDefinition": definitions.validate,
+        }
+        # These run a machine in the request's own thread, which is not the event loop's.
+        self._long: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "StartSyncExecution": self._start_sync,
+            "TestState": self._test_state,
+        }
+        self._checks: dict[str, Callable[[dict[str, Any]], None]] = {
+            "CreateStateMachine": definitions.check_definition,
+            "UpdateStateMachine": definitions.check_update,
+            "DeleteStateMachine": self._abort_all,
+            "ListExecutions": definitions.check_listed,
+            "GetExecutionHistory": lambda data: void(self._record(data)),
+        }
+
+    @property
+    def _executions(self) -> Executions:
+        found: Executions = self._runtime.executions
+        return found
+
+    async def handle_request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | str, query: dict[str, Any]
+    ) -> Response:
+        """One request, already authenticated and authorised."""
+        from ministack.core.concurrency import run_reentrant
+
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        try:
+            data = json.loads(body or "{}")
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            return refuse(RequestError("SerializationException", "the body is not a JSON object"))
+        if action in self._calls:
+            return self.answer(self._calls[action], data)
+        if action in self._long:
+            ran: Response = await run_reentrant(self.answer, self._long[action], data, thread_name="asl-request")
+            return ran
+        if action == "GetActivityTask":
+            return await self._activity_task(data)
+        try:
+            if action in self._checks:
+                self._checks[action](data)
+        except RequestError as error:
+            return refuse(error)
+        return await self._original(method, path, headers, body, query)
+
+    @staticmethod
+    def answer(call: Callable[[dict[str, Any]], dict[str, Any]], data: dict[str, Any]) -> Response:
+        """A call's result, or its refusal, as the emulator's services answer."""
+        from ministack.core.responses import json_response
+        from ministack.services import stepfunctions as sfn
+
+        try:
+            found: Response = sfn._finalize_response(json_response(call(data)))
+        except RequestError as error:
+            return refuse(error)
+        return found
+
+    def _record(self, data: dict[str, Any]) -> Record:
+        arn = str(data.get("executionArn", ""))
+        if ":express:" in arn:
+            raise RequestError("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'")
+        if not _EXECUTION_ARN.fullmatch(arn):
+            raise RequestError("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
+        record = self._executions.record(arn)
         if record is None:
-            return
-        machine = sfn._state_machines.get(record["stateMachineArn"]) or {}
-        try:
-            timeout = json.loads(machine.get("definition", "{}")).get("TimeoutSeconds")
-        except ValueError:
-            timeout = None
-        running = runtime.executions.begin(arn, record, timeout if isinstance(timeout, int | float) else None)
-        token = _running.set(running)
-        try:
-            original(arn)
-        finally:
-            _running.reset(token)
-            runtime.executions.end(arn)
+            raise RequestError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return record
 
-    return run
+    def _start(self, data: dict[str, Any]) -> dict[str, Any]:
+        record = begin(self._executions, data)
+        return {"executionArn": record["executionArn"], "startDate": record["startDate"]}
 
+    def _start_sync(self, data: dict[str, Any]) -> dict[str, Any]:
+        record = begin(self._executions, data, here=True)
+        members = (
+            "executionArn",
+            "stateMachineArn",
+            "name",
+            "startDate",
+            "stopDate",
+            "status",
+            "input",
+            "inputDetails",
+        )
+        told = {member: record[member] for member in members}
+        ended = {member: record[member] for member in ("output", "error", "cause") if record[member] is not None}
+        milliseconds = max(1, int((record["_ended"] - record["_began"]) * 1000))
+        billing = {"billedDurationInMilliseconds": milliseconds, "billedMemoryUsedInMB": 64}
+        return {**told, **ended, "outputDetails": {"included": True}, "billingDetails": billing}
 
-def execute_task(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
-    """Give the task its machine's role; let none start in an execution that has been stopped."""
-    from ministack.core import iam_evaluator
-    from ministack.services import stepfunctions as sfn
+    def _stop(self, data: dict[str, Any]) -> dict[str, Any]:
+        record = self._record(data)
+        self._executions.engine.stop(record, data.get("error"), data.get("cause"))
+        return {"stopDate": record["stopDate"]}
 
-    def execute(state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
-        running = _running.get()
-        if execution["status"] != "RUNNING":
-            raise sfn._ExecutionError("States.Runtime", _STOPPED)
-        machine = sfn._state_machines.get(execution["stateMachineArn"])
-        stop = running.stop if running else threading.Event()
-        task = Task(machine["roleArn"], execution["name"], state.get("TimeoutSeconds"), stop) if machine else None
-        token = current_task.set(task)
-        # Resource policies see who calls, and that Step Functions calls over TLS.
-        iam_evaluator.pin_request_origin("127.0.0.1", True)
-        if machine:
-            role = machine["roleArn"].replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
-            iam_evaluator._request_caller_arn.set(f"{role}/{execution['name']}")
-        try:
-            return original(state, raw_input, execution, context)
-        finally:
-            current_task.reset(token)
+    def _redrive(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {"redriveDate": _epoch(self._executions.engine.redrive(self._record(data)))}
 
-    return execute
+    def _describe(self, data: dict[str, Any]) -> dict[str, Any]:
+        record = self._record(data)
+        why = self._executions.engine.redrivable(record)
+        told = {key: value for key, value in record.items() if not key.startswith("_") and value is not None}
+        for member in ("events", "encryptionConfiguration"):
+            told.pop(member, None)
+        if record["output"] is None:
+            told.pop("outputDetails", None)
+        reason = {} if why is None else {"redriveStatusReason": why}
+        return {**told, "redriveStatus": "REDRIVABLE" if why is None else "NOT_REDRIVABLE", **reason}
 
+    def _machine_of(self, data: dict[str, Any]) -> dict[str, Any]:
+        from ministack.services import stepfunctions as sfn
 
-def invoke_resource(original: Callable[[str, Any], Any], runtime: Runtime) -> Callable[[str, Any], Any]:
-    """SageMaker tasks are ours; every other optimised task is checked against the role first."""
+        record = self._record(data)
+        machine = sfn._state_machines.get(record["stateMachineArn"], {})
+        return {
+            "stateMachineArn": record["stateMachineArn"],
+            "name": record["stateMachineArn"].split(":")[6],
+            "definition": record["_definition"],
+            "roleArn": record["_role"],
+            "updateDate": machine.get("creationDate") or record["startDate"],
+            "encryptionConfiguration": record.get("encryptionConfiguration") or sfn._default_encryption(),
+        }
 
-    def invoke(resource: str, arguments: Any) -> Any:
-        if integrations.is_sagemaker(resource):
-            return integrations.sagemaker(resource, arguments, runtime)
-        integrations.check_optimised(resource, arguments, runtime)
-        return original(resource, arguments)
+    def _success(self, data: dict[str, Any]) -> dict[str, Any]:
+        self._executions.engine.tokens.success(str(data.get("taskToken", "")), data.get("output", ""))
+        return {}
 
-    return invoke
+    def _failure(self, data: dict[str, Any]) -> dict[str, Any]:
+        token, error = str(data.get("taskToken", "")), str(data.get("error") or "")
+        self._executions.engine.tokens.failure(token, error, str(data.get("cause") or ""))
+        return {}
 
+    def _heartbeat(self, data: dict[str, Any]) -> dict[str, Any]:
+        self._executions.engine.tokens.heartbeat(str(data.get("taskToken", "")))
+        return {}
 
-def invoke_with_callback(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any]:
-    """Task-token tasks need the same permissions."""
+    def _test_state(self, data: dict[str, Any]) -> dict[str, Any]:
+        from rehearsal.asl.teststate import test_state
 
-    def invoke(resource: str, arguments: Any, token: str, state: dict[str, Any]) -> Any:
-        integrations.check_optimised(resource, arguments, runtime)
-        return original(resource, arguments, token, state)
+        scope = scope_of_request()
+        asked = {**data, "_scope": f"{scope.region}:{scope.account}"}
+        return test_state(self._executions.engine, asked, integrations.refusal)
 
-    return invoke
+    def _abort_all(self, data: dict[str, Any]) -> None:
+        """Executions of a deleted machine end at their next step."""
+        for run in list(self._executions.engine.runs.values()):
+            if run.record["stateMachineArn"] == data.get("stateMachineArn"):
+                run.end("ABORTED", cause="The state machine was deleted")
 
+    async def _activity_task(self, data: dict[str, Any]) -> Response:
+        from ministack.services import stepfunctions as sfn
 
-def guard_calls(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any]:
-    """SDK tasks reach a service through this function: check the role, then let the service work without it."""
-
-    def call(  # noqa: PLR0917  # the emulator\'s own signature
-        handler: Callable[..., Any],
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: Any,
-        query: dict[str, Any],
-        timeout: float | None = None,
-    ) -> Any:
-        if current_task.get() is None:
-            return original(handler, method, path, headers, body, query, timeout)
-        integrations.check_request(method, path, headers, body, query, runtime)
-
-        async def unguarded(*arguments: Any) -> Any:
-            current_task.set(None)
-            return await handler(*arguments)
-
-        return original(unguarded, method, path, headers, body, query, timeout)
-
-    return call
-
-
-def fail_execution(original: Callable[..., None], _: Runtime) -> Callable[..., None]:
-    """What was aborted or timed out does not become FAILED afterwards."""
-
-    def fail(execution: dict[str, Any], error: str, cause: str) -> None:
-        if execution["status"] == "RUNNING":
-            original(execution, error, cause)
-
-    return fail
-
-
-def scaled_sleep(_: Callable[[float], None], runtime: Runtime) -> Callable[[float], None]:
-    """Waits and retry intervals pass on cloud time and end when the execution is stopped."""
-    from ministack.services import stepfunctions as sfn
-
-    def sleep(seconds: float) -> None:
-        running = _running.get()
-        if not runtime.clock.sleep(seconds, running.stop if running else None):
-            raise sfn._ExecutionError("States.Runtime", _STOPPED)
-
-    return sleep
+        arn = str(data.get("activityArn", ""))
+        if arn not in sfn._activities:
+            return refuse(RequestError("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'"))
+        until = time.monotonic() + ACTIVITY_POLL_SECONDS
+        while time.monotonic() < until:
+            found = self._executions.engine.tokens.dequeue(arn, data.get("workerName"))
+            if found is not None:
+                token, given = found
+                return self.answer({"taskToken": token, "input": given}.__or__, {})
+            await asyncio.sleep(0.05)
+        return self.answer(dict, {})
 
 
-def sleep_until(_: Callable[[str], None], runtime: Runtime) -> Callable[[str], None]:
-    """Wait for a moment of cloud time."""
-    from ministack.services import stepfunctions as sfn
+def void(_: Any) -> None:
+    """A look-up that is made for its refusal only."""
 
-    def sleep(timestamp: str) -> None:
-        due = datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp()
-        sfn._scaled_sleep(max(0.0, due - runtime.clock.now()))
 
-    return sleep
+def refuse(error: RequestError) -> Response:
+    """An error in the service's words."""
+    from ministack.core.responses import error_response_json
+
+    found: Response = error_response_json(error.code, error.message, error.status)
+    return found
+
+
+def _epoch(stamp: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+def start_execution(_: Callable[..., Response], runtime: Runtime) -> Callable[[dict[str, Any]], Response]:
+    """What EventBridge, Scheduler and Pipes call inside the emulator."""
+
+    def start(data: dict[str, Any]) -> Response:
+        def begun(request: dict[str, Any]) -> dict[str, Any]:
+            record = begin(runtime.executions, request)
+            return {"executionArn": record["executionArn"], "startDate": record["startDate"]}
+
+        return StepFunctions.answer(begun, data)
+
+    return start
 
 
 def now_iso(_: Callable[[], str], runtime: Runtime) -> Callable[[], str]:
-    """Time stamps of executions."""
+    """Time stamps of machines, versions, aliases and activities."""
     return lambda: iso(runtime.clock)
-
-
-def jsonata_functions(original: Callable[[Any], None], runtime: Runtime) -> Callable[[Any], None]:
-    """$now() and $millis() read the cloud's clock; $now with a picture keeps the engine's own formatting."""
-
-    def register(expression: Any) -> None:
-        original(expression)
-        expression.register_lambda("millis", lambda: int(runtime.clock.now() * 1000))
-        expression.register_lambda("now", lambda: iso(runtime.clock))
-
-    return register
-
-
-def parallel(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
-    """JSONata: branches get Arguments, own variables; Output and Assign see the results."""
-    from ministack.services import stepfunctions as sfn
-
-    def run(state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
-        if sfn._state_query_language(state, context) != "JSONata":
-            return original(state, raw_input, execution, context)
-        given = sfn._apply_jsonata_arguments(state, raw_input, context)
-        branches = state["Branches"]
-        results: list[Any] = [None] * len(branches)
-        errors: list[Exception] = []
-
-        def branch(index: int) -> None:
-            inner = {**context, "variables": copy.deepcopy(context.get("variables") or {})}
-            definition = branches[index]
-            try:
-                results[index] = sfn._run_sub_machine(
-                    definition["States"], definition["StartAt"], given, execution, inner
-                )
-            except Exception as error:  # carried to the state's own thread
-                errors.append(error)
-
-        threads = [
-            threading.Thread(target=contextvars.copy_context().run, args=(branch, index), daemon=True)
-            for index in range(len(branches))
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if errors:
-            first = errors[0]
-            raise first if isinstance(first, sfn._ExecutionError) else sfn._ExecutionError("States.Runtime", str(first))
-        output = sfn._apply_jsonata_output(state, raw_input, context, result=results, default=results)
-        sfn._apply_state_assign(state, raw_input, context, result=results)
-        return output, sfn._next_or_end(state)
-
-    return run
-
-
-def succeed_output(original: Callable[..., Any], _: Runtime) -> Callable[..., Any]:
-    """A Succeed state's Output; the emulator reads only its OutputPath, which JSONata states do not have."""
-    from ministack.services import stepfunctions as sfn
-
-    def output(state: dict[str, Any], data: Any, context: dict[str, Any] | None = None) -> Any:
-        if state.get("Type") == "Succeed" and sfn._state_query_language(state, context) == "JSONata":
-            return sfn._apply_jsonata_output(state, data, context, default=data)
-        return original(state, data, context)
-
-    return output
