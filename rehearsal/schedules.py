@@ -1,35 +1,40 @@
-"""EventBridge Scheduler on cloud time: every due time fires once, with context attributes, under the target's role."""
+"""Scheduler, and the schedules of EventBridge rules, on cloud time: every due time fires once, oldest first.
 
-import logging
+Scheduler's targets are called under the target's role, with context attributes in their input.
+"""
+
+import json
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rehearsal.authority import DeniedError
-from rehearsal.emulator import within
+from rehearsal import event_bus
+from rehearsal.emulator import EmulatorHost, within
+from rehearsal.event_delivery import Delivery, send
+from rehearsal.event_targets import call, call_api
 from rehearsal.host import Scope
-from rehearsal.permissions import Need
 from rehearsal.runtime import Runtime
 
 # After a long jump of the clock only the newest due times fire.
 CATCH_UP = 24
-_ACTIONS = {
-    "lambda": "lambda:InvokeFunction",
-    "states": "states:StartExecution",
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "events": "events:PutEvents",
-}
-_log = logging.getLogger("slipway.schedules")
 
 
 def tick(_: Callable[[], None], runtime: Runtime) -> Callable[[], None]:
     """Fire what has become due since the last look."""
     from ministack.services import scheduler
 
+    host = EmulatorHost(runtime)
+    look = threading.Lock()  # timers and `advance` look at the same moment
+
     def fire_due() -> None:
+        with look:
+            fire_all()
+
+    def fire_all() -> None:
         now = runtime.clock.now()
         for key, schedule in list(scheduler._schedules._data.items()):
             last = scheduler._schedule_last_fired.setdefault(key, float(schedule.get("CreationDate") or now))
@@ -41,12 +46,48 @@ def tick(_: Callable[[], None], runtime: Runtime) -> Callable[[], None]:
                 continue
             scheduler._schedule_last_fired[key] = times[-1]
             for due in times[-CATCH_UP:]:
-                within(Scope(key[0], key[1]), _fire, schedule, due, runtime)
+                within(Scope(key[0], key[1]), _fire, schedule, due, runtime, host)
             if _is_at(schedule) and schedule.get("ActionAfterCompletion") == "DELETE":
                 scheduler._schedules._data.pop(key, None)
                 scheduler._schedule_last_fired.pop(key, None)
 
     return fire_due
+
+
+def tick_rules(_: Callable[[], None], runtime: Runtime) -> Callable[[], None]:
+    """Fire the rules whose schedule has become due since the last look."""
+    from ministack.services import eventbridge
+
+    look = threading.Lock()
+
+    def fire_due() -> None:
+        with look:
+            fire_all()
+
+    def fire_all() -> None:
+        now, fired = runtime.clock.now(), eventbridge._rule_last_fired
+        for key, rule in list(eventbridge._rules._data.items()):
+            last = fired.setdefault(key, float(rule.get("CreationTime") or now))
+            times = due_times(rule, last, now)
+            if rule.get("State") == "DISABLED":
+                fired[key] = now
+            elif times:
+                fired[key] = times[-1]
+                for due in times[-CATCH_UP:]:
+                    within(Scope(key[0], key[1]), _fire_rule, key[2], rule, due, runtime)
+
+    return fire_due
+
+
+def _fire_rule(key: str, rule: Mapping[str, Any], due: float, runtime: Runtime) -> None:
+    from ministack.services import eventbridge
+
+    parts = str(rule["Arn"]).split(":")
+    event = event_bus.scheduled_event(
+        str(rule["Arn"]), due, Scope(parts[4], parts[3]), str(rule.get("EventBusName", "default"))
+    )
+    targets = list(eventbridge._targets.get(key, []))
+    event_bus.fire(runtime, rule, targets, event, eventbridge._pattern_event_view(event))
 
 
 def due_times(schedule: Mapping[str, Any], last: float, now: float) -> list[float]:
@@ -92,34 +133,31 @@ def _is_at(schedule: Mapping[str, Any]) -> bool:
     return str(schedule.get("ScheduleExpression", "")).startswith("at(")
 
 
-def _fire(schedule: Mapping[str, Any], due: float, runtime: Runtime) -> None:
+def _fire(schedule: Mapping[str, Any], due: float, runtime: Runtime, host: EmulatorHost) -> None:
     from ministack.services import eventbridge
 
     target = dict(schedule.get("Target") or {})
-    arn = str(target.get("Arn", ""))
-    service = arn.split(":")[2] if arn.count(":") >= 5 else ""
-    if service not in _ACTIONS:
-        _log.error("schedule %s: the embedded cloud cannot call the target %s", schedule.get("Name"), arn)
-        return
     scope = Scope(*(schedule["Arn"].split(":")[index] for index in (4, 3)))
-    try:
-        runtime.authority.require(target["RoleArn"], "scheduler", [Need(_ACTIONS[service], arn)], scope)
-    except DeniedError as denied:
-        _log.error("schedule %s: %s", schedule.get("Name"), denied)
-        return
-    if target.get("Input"):
-        target["Input"] = _with_context(str(target["Input"]), schedule, due)
     event = {
         "EventId": str(uuid.uuid4()),
         "Source": "aws.scheduler",
         "DetailType": "Scheduled Event",
         "Detail": "{}",
-        "Time": due,
+        "Time": int(due),
         "Resources": [schedule.get("Arn", "")],
         "Account": scope.account,
         "Region": scope.region,
     }
-    eventbridge._invoke_target(target, event, schedule)
+    if target.get("Input"):
+        target["Input"] = _with_context(str(target["Input"]), schedule, due)
+    text = target.get("Input") or json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
+    if ":::aws-sdk:" in str(target.get("Arn", "")):
+        attempt = partial(call_api, host, target, scope)
+    else:
+        attempt = partial(call, target, text, event, schedule)
+    when = datetime.fromtimestamp(due, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    attributes = {"SCHEDULE_ARN": str(schedule["Arn"]), "SCHEDULED_TIME": when}
+    send(runtime, Delivery("scheduler.amazonaws.com", schedule, target, text, scope, attempt, attributes))
 
 
 def _with_context(text: str, schedule: Mapping[str, Any], due: float) -> str:
