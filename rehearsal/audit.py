@@ -1,63 +1,123 @@
-"""Every IAM decision of the embedded cloud: who asked for what on which resource, and what came of it."""
+"""Every call of the embedded cloud as CloudTrail would tell of it, with the decision and the statement that made it."""
 
 import json
 import threading
+import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rehearsal.clock import Clock
 
 KEPT_IN_MEMORY = 20_000
+FILE_BYTES = 64 << 20  # then audit.jsonl becomes audit.jsonl.1, and what was there before it goes
 
 
 class Audit:
-    """A bounded memory of decisions and a complete JSON-lines file. Counts are exact whatever the memory drops.
+    """A bounded memory of decisions and JSON lines on disk. Counts are exact whatever either drops.
 
     A disk that is full stops the file, never the cloud: `file_error` then says so.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, path: Path, clock: Clock, file_bytes: int = FILE_BYTES) -> None:
+        self.clock = clock
+        self._path, self._file_bytes = path, file_bytes
         self._lock = threading.Lock()
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT_IN_MEMORY)
+        self._operator: deque[dict[str, Any]] = deque(maxlen=KEPT_IN_MEMORY)
+        self._used: dict[str, dict[str, int]] = {}
         self._file = path.open("a", encoding="utf-8", buffering=1)
         self.allowed = 0
         self.denied = 0
         self.file_error: str | None = None
 
-    def record(self, principal: str, action: str, resource: str, *, allowed: bool) -> None:
-        """Note one decision at the present cloud time."""
+    def record(
+        self,
+        principal: str,
+        action: str,
+        resource: str,
+        *,
+        allowed: bool,
+        details: Mapping[str, Any] | None = None,
+        operator: bool = False,
+    ) -> None:
+        """Note one decision at the present cloud time. The operator's calls are kept apart and not counted."""
         call = {
             "principal": principal,
             "action": action,
             "resource": resource,
             "decision": "allowed" if allowed else "denied",
-            "time": self._clock.datetime().isoformat(),
+            "time": self.clock.datetime().isoformat(),
+            "eventId": str(uuid.uuid4()),
+            **(details or {}),
         }
+        line = json.dumps(call) + "\n"
         with self._lock:
-            self.allowed += allowed
-            self.denied += not allowed
-            self._calls.append(call)
-            try:
-                self._file.write(json.dumps(call) + "\n")
-            except (OSError, ValueError) as error:
-                self.file_error = str(error)
+            if not operator:
+                self.allowed += allowed
+                self.denied += not allowed
+                if allowed:
+                    used = self._used.setdefault(entity(principal), {})
+                    used[action] = used.get(action, 0) + 1
+            (self._operator if operator else self._calls).append(call)
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        try:
+            if self._file.tell() + len(line) > self._file_bytes:
+                self._file.close()
+                self._path.replace(self._path.with_name(self._path.name + ".1"))
+                self._file = self._path.open("a", encoding="utf-8", buffering=1)
+            self._file.write(line)
+        except (OSError, ValueError) as error:
+            self.file_error = str(error)
 
     def summary(self, *, with_calls: bool = True) -> dict[str, Any]:
-        """{"enforced", "allowed", "denied", "calls"}; calls are the newest that the memory holds, oldest first."""
+        """{"enforced", "allowed", "denied", "calls"}; calls are the newest that the memory holds, oldest first.
+
+        The operator's are not among them: see `calls`.
+        """
         with self._lock:
-            calls: Sequence[dict[str, Any]] = list(self._calls) if with_calls else []
             return {
                 "enforced": True,
                 "allowed": self.allowed,
                 "denied": self.denied,
                 "file_error": self.file_error,
-                "calls": calls,
+                "calls": list(self._calls) if with_calls else [],
             }
+
+    def calls(
+        self, *, principal: str = "", action: str = "", decision: str = "", operator: bool = False, last: int = 0
+    ) -> list[dict[str, Any]]:
+        """Calls, oldest first, whose principal and action hold these texts and whose decision is this one.
+
+        `operator` adds the account root's; `last` keeps only so many of the newest.
+        """
+        with self._lock:
+            held = [*self._calls, *self._operator] if operator else list(self._calls)
+        held.sort(key=lambda call: call["time"])
+        matching: Callable[[dict[str, Any]], bool] = lambda call: (  # noqa: E731
+            principal in call["principal"]
+            and action.lower() in call["action"].lower()
+            and decision in ("", call["decision"])
+        )
+        found = [call for call in held if matching(call)]
+        return list(islice(found, max(0, len(found) - last), None)) if last else found
+
+    def used(self) -> dict[str, dict[str, int]]:
+        """Allowed calls by user, role or service and by action, since the start."""
+        with self._lock:
+            return {who: dict(actions) for who, actions in self._used.items()}
 
     def close(self) -> None:
         """Finish the file."""
         with self._lock:
             self._file.close()
+
+
+def entity(principal: str) -> str:
+    """The role behind a session, by name; any other principal as it is."""
+    account, _, session = principal.partition(":assumed-role/")
+    return f"{account.split(':')[4]}:role/{session.split('/')[0]}" if session else principal

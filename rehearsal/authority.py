@@ -1,62 +1,107 @@
-"""Decisions about calls that reach a service inside the process, where the emulator itself checks nothing."""
+"""Decisions about calls, whoever makes them: the emulator's clients, services in a role's name, services themselves."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from ministack.core import iam_evaluator
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.audit import Audit
 from rehearsal.host import Scope
+from rehearsal.iam.evaluate import IDENTITY, Decision
 from rehearsal.permissions import Need
+from rehearsal.sagemaker.faults import Faults, declare
+
+if TYPE_CHECKING:
+    from rehearsal.iam.stackroles import StackRoles
+
+# D09 AccessDenied mid-flow; F10 KMS, ECR or S3 denied. `role` is the role's name, `action` the IAM action.
+declare("D09", "role", "action", "resource")
+declare("F10", "role", "service")
+_F10_SERVICES = ("kms", "ecr", "s3")
 
 
 class DeniedError(Exception):
     """IAM denies the call. The text is AWS's."""
 
-    def __init__(self, principal: str, need: Need) -> None:
+    def __init__(self, principal: str, need: Need, decision: Decision | None = None) -> None:
         self.principal, self.need = principal, need
         super().__init__(
             f"User: {principal} is not authorized to perform: {need.action} on resource: {need.resource} "
-            "because no identity-based policy allows it"
+            f"{worded(need.action, decision)}"
         )
+
+
+def worded(action: str, decision: Decision | None) -> str:
+    """The end of an access denied message."""
+    if decision is None:
+        return "because no identity-based policy allows it"
+    return decision.reason if decision.explicit else f"{decision.reason} the {action} action"
 
 
 class Authority:
-    """Asks the emulator's own policy evaluator, and writes every answer down."""
+    """Asks the evaluator for each caller, and writes every answer down."""
 
     def __init__(self, audit: Audit) -> None:
         self.audit = audit
+        # Set once the cloud's parts exist: armed faults, and the tags of SageMaker's resources.
+        self.faults: Callable[[], Faults | None] = lambda: None
+        self.tags: Callable[[str], Mapping[str, str]] = lambda _: {}
+
+    @cached_property
+    def stacks(self) -> "StackRoles":
+        """Stacks' service roles."""
+        from rehearsal.iam.stackroles import StackRoles
+
+        return StackRoles(self)
 
     def require(self, role_arn: str, session: str, needs: Iterable[Need], scope: Scope) -> None:
         """Raise DeniedError unless the role may do all of `needs`. Every decision is in the audit."""
-        role_account, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-        principal = f"arn:aws:sts::{role_account}:assumed-role/{role}/{session}"
+        from rehearsal.iam import callers
+
+        caller = callers.of_role(role_arn, session)
         for need in needs:
-            allowed = self._allowed(principal, role, role_account, need, scope)
-            self.audit.record(principal, need.action, need.resource, allowed=allowed)
-            if not allowed:
-                raise DeniedError(principal, need)
+            self.demand(caller, need, scope)
 
-    def _allowed(self, principal: str, role: str, account: str, need: Need, scope: Scope) -> bool:
-        from ministack.services import iam
+    def demand(self, caller: Any, need: Need, scope: Scope, details: Mapping[str, Any] | None = None) -> None:
+        """Raise DeniedError unless the caller may."""
+        decision = self.decide(caller, need, scope, details)
+        if not decision.allowed:
+            raise DeniedError(caller.name, need, decision)
 
-        context: Mapping[str, Any] = {key.lower(): value for key, value in need.context.items()}
-        evaluation = iam_evaluator.EvalContext(
-            principal_arn=principal,
-            principal_type="AssumedRole",
-            principal_account=account,
-            action=need.action,
-            resource_arn=need.resource,
-            region=scope.region,
-            secure_transport=True,
-            service_context={"aws:tagkeys": None, **context},
+    def decide(self, caller: Any, need: Need, scope: Scope, details: Mapping[str, Any] | None = None) -> Decision:
+        """One decision, written down."""
+        from rehearsal.iam import decisions
+
+        decision = self._fault(caller.principal.identity_arn, need) or decisions.decide(self, caller, need, scope)
+        self.note(caller, need, decision, details)
+        return decision
+
+    def note(self, caller: Any, need: Need, decision: Decision, details: Mapping[str, Any] | None = None) -> None:
+        """Write a decision down."""
+        principal = caller.principal
+        issuer = {"sessionIssuer": principal.issuer_arn} if principal.issuer_arn else {}
+        self.audit.record(
+            caller.name,
+            need.action,
+            need.resource,
+            allowed=decision.allowed,
+            operator=principal.kind == "Account",
+            details={
+                "eventSource": f"{need.action.partition(':')[0]}.amazonaws.com",
+                "eventName": need.action.partition(":")[2],
+                "userIdentity": {"type": principal.kind, "accountId": principal.account, **issuer},
+                "policy": decision.policy,
+                "statement": decision.statement,
+                "reason": decision.reason if decision.allowed else worded(need.action, decision),
+                **(details or {}),
+            },
         )
-        limits = iam_evaluator._permissions_boundary(iam._roles, role, account)
-        result = iam_evaluator.evaluate(evaluation, iam_evaluator._gather_role_policies(role, account), *limits)
-        service = need.action.split(":")[0]
-        policy = iam_evaluator._resource_policy(service, need.resource)
-        if policy is not None:
-            result = iam_evaluator.combine_resource_policy(
-                result, evaluation, *policy, required=service == "kms", limits=tuple(limits)
-            )
-        return bool(result.decision == "Allow")
+
+    def _fault(self, identity_arn: str, need: Need) -> Decision | None:
+        faults = self.faults()
+        if faults is None:
+            return None
+        role, service = identity_arn.rsplit("/", 1)[-1], need.action.partition(":")[0]
+        struck = faults.take("D09", role=role, action=need.action, resource=need.resource)
+        if struck is None and service in _F10_SERVICES:
+            struck = faults.take("F10", role=role, service=service)
+        return Decision(False, True, IDENTITY, f"fault {struck.row}") if struck else None

@@ -1,48 +1,66 @@
-"""Hooks on how the emulator routes, names and authorises a request."""
+"""Hooks on how the emulator routes and names a request: its service, its IAM action, its resource."""
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal import builds
+from rehearsal import accounts, builds, event_bus, lambda_requests
 from rehearsal.adapter import SageMakerService
+from rehearsal.autoscaling import service as autoscaling
+from rehearsal.autoscaling.service import AutoScaling
+from rehearsal.cfn import front as cfn_front
+from rehearsal.cloudwatch.service import CloudWatch
 from rehearsal.host import Scope
+from rehearsal.iam import arns, present
+from rehearsal.iam.requestkeys import Asked
 from rehearsal.permissions import primary
 from rehearsal.runtime import Runtime
+from rehearsal.workflows import StepFunctions
 
 SERVICES = ("sagemaker", "sagemaker-runtime")
-_NAMESPACE = re.compile(rb'"Namespace"\s*:\s*"([^"]+)"')
 
 
 def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
     """SageMaker and SageMaker Runtime answer like any other service; the emulator routes by the scope they sign for."""
     service = SageMakerService(runtime)
-    changed = {"ecr": builds.refusing_missing_images(original["ecr"])}
+    watch = CloudWatch(original["monitoring"], runtime)
+    runtime.alarms = watch.alarms
+    runtime.autoscaling = AutoScaling(runtime)
+    changed: dict[str, Any] = {
+        "ecr": accounts.owners_registry(builds.refusing_missing_images(original["ecr"])),
+        "monitoring": watch.handle_request,
+    }
+    changed[autoscaling.NAME] = runtime.autoscaling.handle_request
+    changed["kms"] = accounts.owners_key(original["kms"])
+    changed["cloudformation"] = cfn_front.guarded(original["cloudformation"])
+    changed["states"] = StepFunctions(original["states"], runtime).handle_request
+    changed["lambda"] = lambda_requests.guarded(original["lambda"], runtime)
+    changed["events"] = event_bus.guarded(original["events"])
     return {**original, **changed, **dict.fromkeys(SERVICES, service.handle_request)}
 
 
 def patterns(original: dict[str, Any], _: Runtime) -> dict[str, Any]:
     """SageMaker's scopes are known; nothing but the scope leads to it."""
-    return {**original, **{service: {} for service in SERVICES}}
+    return {**original, **{service: {} for service in (*SERVICES, autoscaling.NAME)}}
 
 
 def iam_action(original: Callable[..., str | None], _: Runtime) -> Callable[..., str | None]:
-    """InvokeEndpoint is a path; all else of SageMaker is a target header."""
+    """Of SageMaker, what invokes an endpoint is a path; all else is a target header."""
 
     def extract(  # noqa: PLR0917  # the emulator\'s own signature
         service: str, method: str, path: str, headers: dict[str, str], body: bytes, params: dict[str, Any]
     ) -> str | None:
         if service in SERVICES:
-            target = headers.get("x-amz-target", "").split(".")[-1]
-            return "sagemaker:InvokeEndpoint" if path.startswith("/endpoints/") else f"sagemaker:{target}"
+            return f"sagemaker:{_sagemaker_action(path, headers)}"
+        if service == autoscaling.NAME:
+            return f"{service}:{headers.get('x-amz-target', '').rpartition('.')[2]}"
         return original(service, method, path, headers, body, params)
 
     return extract
 
 
 def resource_arn(original: Callable[..., str], _: Runtime) -> Callable[..., str]:
-    """The ARN that SageMaker checks a request against; and CodeBuild, where a request names builds."""
+    """The ARN that a request is checked against; and what else its check needs to know is kept."""
 
     def extract(  # noqa: PLR0917  # the emulator\'s own signature
         service: str,
@@ -54,72 +72,37 @@ def resource_arn(original: Callable[..., str], _: Runtime) -> Callable[..., str]
         region: str,
         account: str,
     ) -> str:
-        if service == "codebuild" and (builds := _json(body).get("ids")):
-            # A build's id is its project's name and a UUID, and it is the project that is authorised.
-            return f"arn:aws:codebuild:{region}:{account}:project/{builds[0].rpartition(':')[0]}"
-        if service not in SERVICES:
-            return original(service, method, path, headers, body, params, region, account)
-        if path.startswith("/endpoints/"):
-            return primary("InvokeEndpoint", {"EndpointName": path.split("/")[2]}, Scope(account, region)).resource
-        action = headers.get("x-amz-target", "").split(".")[-1]
-        return primary(action, _json(body), Scope(account, region)).resource
+        raw = body.encode() if isinstance(body, str) else body or b""
+        asked = Asked(service, method, path, headers, raw, params, region, account)
+        present.asked.set(asked)
+        if service in SERVICES:
+            members = {"EndpointName": path.split("/")[2]} if path.startswith("/endpoints/") else asked.members
+            return primary(_sagemaker_action(path, headers), members, Scope(account, region)).resource
+        return arns.of_request(asked) or original(service, method, path, headers, body, params, region, account)
 
     return extract
 
 
 def condition_keys(original: Callable[..., dict[str, Any]], _: Runtime) -> Callable[..., dict[str, Any]]:
-    """Adds cloudwatch:namespace and sagemaker:ModelApprovalStatus, as those services do."""
+    """SageMaker's own keys. The emulator reads the tags of a request; for SageMaker it would load all its models."""
 
     def context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
-        found = original(service, action, body, params)
-        if action == "cloudwatch:PutMetricData":
-            found["cloudwatch:namespace"] = _metric_namespace(body, params)
-        elif service in SERVICES:
-            found.update(primary(action.rsplit(":", maxsplit=1)[-1], _json(body), Scope("", "")).context)
-        return found
+        if service not in SERVICES:
+            return original(service, action, body, params)
+        try:
+            members = json.loads(body or b"{}")
+        except ValueError:
+            members = {}
+        scope = present.scope()
+        return dict(primary(action.rpartition(":")[2], members if isinstance(members, dict) else {}, scope).context)
 
     return context
 
 
-def enforce(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any]:
-    """Write every decision about a caller down. The operator (account root) is never denied, so never counted."""
-    from ministack.core import iam_evaluator
-
-    def checked(  # noqa: PLR0917  # the emulator\'s own signature
-        access_key: str,
-        action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        denied = original(access_key, action, service, region, resource_arn, service_context)
-        caller = iam_evaluator.caller_arn()
-        if denied is not None or not caller.endswith(":root"):
-            runtime.audit.record(caller or "unknown", action, resource_arn, allowed=denied is None)
-        return denied
-
-    return checked
-
-
-def _metric_namespace(body: bytes, params: dict[str, Any]) -> str | None:
-    given = params.get("Namespace")
-    if given:
-        return str(given[0] if isinstance(given, list) else given)
-    match = _NAMESPACE.search(body or b"")
-    if match:
-        return match[1].decode()
-    import cbor2
-
-    try:
-        return str(cbor2.loads(body)["Namespace"])
-    except (cbor2.CBORError, KeyError, TypeError, EOFError):
-        return None
-
-
-def _json(body: bytes | str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+def _sagemaker_action(path: str, headers: dict[str, str]) -> str:
+    if path.startswith("/endpoints/"):
+        suffix = path.rpartition("/")[2]
+        return {"async-invocations": "InvokeEndpointAsync"}.get(
+            suffix, "InvokeEndpointWithResponseStream" if suffix.endswith("response-stream") else "InvokeEndpoint"
+        )
+    return headers.get("x-amz-target", "").split(".")[-1]

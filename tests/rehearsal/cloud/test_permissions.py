@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from rehearsal.host import Scope
-from rehearsal.integrations import error_name
 from rehearsal.permissions import dependents, primary
+from rehearsal.sagemaker_tasks import error_name
 
 SCOPE = Scope("111122223333", "eu-west-1")
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333:"
@@ -43,7 +43,15 @@ def test_an_endpoint_also_needs_its_config_and_a_job_its_role_and_tags() -> None
         ("iam:PassRole", ROLE),
         ("sagemaker:AddTags", f"{ARN}training-job/t"),
     ]
-    assert needs[0].context == {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    assert needs[0].context == {
+        "iam:PassedToService": "sagemaker.amazonaws.com",
+        "iam:AssociatedResourceArn": f"{ARN}training-job/t",
+    }
+    assert needs[1].context == {
+        "aws:RequestTag/a": "b",
+        "aws:TagKeys": ["a"],
+        "sagemaker:TaggingAction": "CreateTrainingJob",
+    }
 
 
 def test_approval_status_is_a_condition_key() -> None:
