@@ -93,6 +93,16 @@ class Cdk:
         self._run(cloud, ["destroy", *stacks, "--app", str(assembly.resolve()), "--force"], None)
         return time.monotonic() - started
 
+    def differs(self, cloud: "Cloud", assembly: Path, stacks: Sequence[str]) -> bool:
+        """Whether `cdk diff` finds the stacks other than the assembly."""
+        try:
+            self._run(cloud, ["diff", *stacks, "--app", str(assembly.resolve()), "--fail", "--exclusively"], None)
+        except DeployError as error:
+            if "Number of stacks with differences" in error.output:
+                return True
+            raise
+        return False
+
     @staticmethod
     def _stack_names(assembly: Path) -> list[str]:
         try:

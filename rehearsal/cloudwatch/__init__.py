@@ -1,0 +1,1 @@
+"""CloudWatch metrics and alarms on cloud time: statistics, metric math, states, actions."""
