@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.host import Scope
+from rehearsal.sagemaker.errors import invalid
 from rehearsal.sagemaker.shapes import output_members
 from rehearsal.sagemaker.store import Record, State, arn_of, public
 
@@ -36,18 +37,33 @@ class Call:
         """ARN of a resource of this scope."""
         return arn_of(self.scope, kind, name)
 
+    @property
+    def user(self) -> Record:
+        """The caller, as CreatedBy and LastModifiedBy show it."""
+        return {"IamIdentity": {"Arn": self.principal, "PrincipalId": self.principal.rpartition("/")[2]}}
+
     def new(self, arn_key: str, arn: str) -> Record:
         """A record of the request plus ARN and times. Tags go to the tag table."""
         record = {key: value for key, value in self.params.items() if key not in ("Tags", "ClientToken")}
         now = self.now
         record |= {arn_key: arn, "_arn": arn, "CreationTime": now, "_sequence": self.core.store.next_sequence()}
         if self.params.get("Tags"):
-            self.state.tags[arn] = {tag["Key"]: tag["Value"] for tag in self.params["Tags"]}
+            self.state.tags[arn] = tag_map(self.params["Tags"])
         return record
 
     def show(self, record: Record) -> Record:
         """The record as this action answers it."""
         return public(record, output_members(self.action))
+
+
+def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags of a request by key; a key given twice is refused."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        if tag["Key"] in found:
+            raise invalid(f"Duplicate tag key found: {tag['Key']}.")
+        found[tag["Key"]] = tag["Value"]
+    return found
 
 
 Handler = Callable[[Call], Record]

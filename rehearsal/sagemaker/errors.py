@@ -16,6 +16,16 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("ValidationException", message)
 
 
+def not_found(message: str) -> ServiceError:
+    """The modelled error of the APIs that list ResourceNotFound; the others answer ValidationException."""
+    return ServiceError("ResourceNotFound", message)
+
+
+def conflict(message: str) -> ServiceError:
+    """What another change got in the way of, or what the resource's state does not allow."""
+    return ServiceError("ConflictException", message)
+
+
 def not_emulated(what: str) -> ServiceError:
     """Loud refusal of a feature that the embedded cloud lacks: never a silent success."""
     return invalid(

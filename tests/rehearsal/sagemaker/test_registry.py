@@ -110,7 +110,7 @@ def test_listing_filters_sorts_and_pages(registry):
 
 def test_a_group_with_versions_cannot_be_deleted(registry):
     arn = _register(registry)
-    with pytest.raises(ServiceError, match="contains model packages"):
+    with pytest.raises(ServiceError, match="it has model packages"):
         registry.call("DeleteModelPackageGroup", ModelPackageGroupName=GROUP)
     registry.call("DeleteModelPackage", ModelPackageName=arn)
     registry.call("DeleteModelPackageGroup", ModelPackageGroupName=GROUP)
@@ -118,25 +118,139 @@ def test_a_group_with_versions_cannot_be_deleted(registry):
         _register(registry)
 
 
+def _statement(action, resource, principal="444455556666", **more):
+    return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": resource, **more}
+
+
+def _policy(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
 def test_group_policies_are_kept_as_they_were_put(registry):
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]})
+    policy = _policy(_statement("sagemaker:DescribeModelPackage", ARN + "*"))
     registry.call("PutModelPackageGroupPolicy", ModelPackageGroupName=GROUP, ResourcePolicy=policy)
     assert registry.call("GetModelPackageGroupPolicy", ModelPackageGroupName=GROUP) == {"ResourcePolicy": policy}
     registry.call("DeleteModelPackageGroupPolicy", ModelPackageGroupName=GROUP)
     for action in ("GetModelPackageGroupPolicy", "DeleteModelPackageGroupPolicy"):
         with pytest.raises(ServiceError, match="Cannot find resource policy"):
             registry.call(action, ModelPackageGroupName=GROUP)
-    with pytest.raises(ServiceError, match="must be a JSON policy"):
-        registry.call("PutModelPackageGroupPolicy", ModelPackageGroupName=GROUP, ResourcePolicy="{")
 
 
-def test_another_account_reads_a_version_by_its_arn_only(registry):
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("{", "the policy is not JSON"),
+        ("[]", "is not a JSON object"),
+        (_policy(), "Statement is empty"),
+        (_policy({"Effect": "Allow", "Action": "*", "Resource": "*"}), "statement 1 has no Principal"),
+        (_policy({"Effect": "Maybe"}), "Effect must be Allow or Deny"),
+        (
+            _policy(_statement("*", "*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})),
+            "does not run the condition StringEquals on aws:PrincipalOrgID",
+        ),
+    ],
+)
+def test_group_policies_that_cannot_be_decided_are_refused(registry, policy, words):
+    with pytest.raises(ServiceError, match=words):
+        registry.call("PutModelPackageGroupPolicy", ModelPackageGroupName=GROUP, ResourcePolicy=policy)
+
+
+OTHER = Scope("444455556666", "eu-west-1")
+GROUP_ARN = ARN.replace("model-package/", "model-package-group/").rstrip("/")
+
+
+def _as_other(kit, action, principal="arn:aws:sts::444455556666:assumed-role/deployer/x", **params):
+    return kit.sm.handle(action, params, OTHER, principal)
+
+
+def test_another_account_has_no_way_in_without_a_policy(registry):
     arn = _register(registry)
-    other = Scope("444455556666", "eu-west-1")
-    handle = registry.sm.handle
-    assert handle("DescribeModelPackage", {"ModelPackageName": arn}, other, "x")["ModelPackageVersion"] == 1
+    for action, params in (
+        ("DescribeModelPackage", {"ModelPackageName": arn}),
+        ("DescribeModelPackage", {"ModelPackageName": ARN + "99"}),
+        ("UpdateModelPackage", {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}),
+        ("ListModelPackages", {"ModelPackageGroupName": GROUP_ARN}),
+        ("DescribeModelPackageGroup", {"ModelPackageGroupName": GROUP_ARN}),
+        ("CreateModelPackage", {"ModelPackageGroupName": GROUP_ARN}),
+    ):
+        with pytest.raises(ServiceError) as refusal:
+            _as_other(registry, action, **params)
+        assert refusal.value.code == "AccessDeniedException", action
+        assert "because no resource-based policy allows" in refusal.value.message
+
+
+def test_another_account_does_what_the_policy_allows_and_no_more(registry):
+    arn = _register(registry)
+    allowed = ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages", "sagemaker:CreateModel"]
+    policy = _policy(
+        _statement("sagemaker:DescribeModelPackageGroup", GROUP_ARN, "arn:aws:iam::444455556666:root"),
+        _statement(allowed, ARN + "*", "arn:aws:iam::444455556666:role/deployer"),
+        _statement("sagemaker:CreateModelPackage", ARN + "*"),
+    )
+    registry.call("PutModelPackageGroupPolicy", ModelPackageGroupName=GROUP, ResourcePolicy=policy)
+    assert _as_other(registry, "DescribeModelPackage", ModelPackageName=arn)["ModelPackageVersion"] == 1
+    listed = _as_other(registry, "ListModelPackages", ModelPackageGroupName=GROUP_ARN)
+    assert [one["ModelPackageArn"] for one in listed["ModelPackageSummaryList"]] == [arn]
+    group = _as_other(registry, "DescribeModelPackageGroup", ModelPackageGroupName=GROUP_ARN)
+    assert group["ModelPackageGroupName"] == GROUP
+    model = {"ModelName": "m", "PrimaryContainer": {"ModelPackageName": arn}, "ExecutionRoleArn": registry.role}
+    with pytest.raises(ServiceError, match="must be Approved"):
+        _as_other(registry, "CreateModel", **model)
+    _approve(registry, arn)
+    assert _as_other(registry, "CreateModel", **model)["ModelArn"].startswith(
+        "arn:aws:sagemaker:eu-west-1:444455556666"
+    )
+    registered = _as_other(registry, "CreateModelPackage", ModelPackageGroupName=GROUP_ARN)
+    assert registered == {"ModelPackageArn": ARN + "2"}
+    for principal, action, params in (
+        ("arn:aws:sts::444455556666:assumed-role/intruder/x", "DescribeModelPackage", {"ModelPackageName": arn}),
+        (None, "UpdateModelPackage", {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}),
+    ):
+        more = {"principal": principal} if principal else {}
+        with pytest.raises(ServiceError, match="not authorized to perform"):
+            _as_other(registry, action, **more, **params)
+
+
+def test_a_deny_in_the_policy_outweighs_an_allow(registry):
+    arn = _register(registry)
+    deny = {**_statement("sagemaker:Describe*", ARN + "1"), "Effect": "Deny"}
+    registry.call(
+        "PutModelPackageGroupPolicy",
+        ModelPackageGroupName=GROUP,
+        ResourcePolicy=_policy(_statement("sagemaker:*", "*"), deny),
+    )
+    with pytest.raises(ServiceError, match="with an explicit deny in a resource-based policy"):
+        _as_other(registry, "DescribeModelPackage", ModelPackageName=arn)
+
+
+def test_a_conditions_account_must_be_the_callers(registry):
+    arn = _register(registry)
+    for account, seen in (("444455556666", True), ("999988887777", False)):
+        condition = {"StringEquals": {"aws:PrincipalAccount": account}}
+        statement = _statement("sagemaker:DescribeModelPackage", "*", "*", Condition=condition)
+        registry.call("PutModelPackageGroupPolicy", ModelPackageGroupName=GROUP, ResourcePolicy=_policy(statement))
+        if seen:
+            assert _as_other(registry, "DescribeModelPackage", ModelPackageName=arn)["ModelPackageArn"] == arn
+        else:
+            with pytest.raises(ServiceError, match="not authorized"):
+                _as_other(registry, "DescribeModelPackage", ModelPackageName=arn)
+
+
+def test_a_condition_keeps_another_account_from_approving(registry):
+    arn = _register(registry)
+    pending = {"StringNotEquals": {"sagemaker:ModelApprovalStatus": "Approved"}}
+    statement = _statement("sagemaker:UpdateModelPackage", ARN + "*", Condition=pending)
+    registry.call("PutModelPackageGroupPolicy", ModelPackageGroupName=GROUP, ResourcePolicy=_policy(statement))
+    _as_other(registry, "UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+    with pytest.raises(ServiceError, match="not authorized"):
+        _as_other(registry, "UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus="Approved")
+
+
+def test_an_arn_of_another_region_names_nothing_here(registry):
+    arn = _register(registry)
+    elsewhere = Scope("111122223333", "us-east-1")
     with pytest.raises(ServiceError, match="does not exist"):
-        handle("DescribeModelPackageGroup", {"ModelPackageGroupName": GROUP}, other, "x")
+        registry.sm.handle("DescribeModelPackage", {"ModelPackageName": arn}, elsewhere, registry.principal)
 
 
 def test_only_an_approved_version_becomes_a_model(registry):
