@@ -1,187 +1,98 @@
-"""The API of training and processing jobs."""
+"""What the APIs of all jobs that use instances share: names, quotas, start, stop, deletion."""
 
-import re
-from typing import Any
+from collections.abc import Sequence
 
-from rehearsal.sagemaker.actions import Call, action
+from rehearsal.sagemaker.actions import Call
 from rehearsal.sagemaker.errors import ServiceError, invalid, not_emulated
+from rehearsal.sagemaker.faults import declare_call
 from rehearsal.sagemaker.jobs import TERMINAL, Job
-from rehearsal.sagemaker.listing import listed
-from rehearsal.sagemaker.processing import ProcessingJob
 from rehearsal.sagemaker.store import Record
-from rehearsal.sagemaker.training import TrainingJob
+
+_CREATE = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob")
+_USES = {"Training": "training job usage", "Processing": "processing job usage", "Transform": "transform job usage"}
+
+_MORE = (
+    "Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
+    "contact AWS support to request an increase for this quota."
+)
+
+declare_call("B01", *_CREATE, code="ThrottlingException", message="Rate exceeded")
+declare_call(
+    "B02",
+    *_CREATE,
+    code="ResourceLimitExceeded",
+    message="The account-level service limit for this job's instances is 0 Instances, with current utilization of 0 "
+    f"Instances and a request delta of 1 Instances. {_MORE}",
+)
+declare_call(
+    "B10", *_CREATE, code="InternalFailure", message="The answer to this request was lost.", status=500, after=True
+)
 
 
-@action("CreateTrainingJob")
-def create_training_job(call: Call) -> Record:
-    """Starts the job; a name is used once, whatever became of the job."""
-    params = call.params
-    for member in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
-        if member not in params:
-            raise invalid(f"{member} is required to create a training job.")
-    if "TrainingImage" not in params["AlgorithmSpecification"]:
-        raise not_emulated("algorithms without a TrainingImage")
-    for definition in params["AlgorithmSpecification"].get("MetricDefinitions", []):
-        _regex(definition)
-    if params["ResourceConfig"].get("InstanceCount", 1) > 1 or "InstanceGroups" in params["ResourceConfig"]:
-        raise not_emulated("training on more than one instance")
-    if params.get("EnableManagedSpotTraining"):
-        condition = params["StoppingCondition"]
-        if condition.get("MaxWaitTimeInSeconds", 0) < condition.get("MaxRuntimeInSeconds", 86_400):
-            raise invalid(
-                "MaxWaitTimeInSeconds must be present and not less than MaxRuntimeInSeconds with managed spot training."
-            )
-    for channel in params.get("InputDataConfig", []):
-        if "S3DataSource" not in channel["DataSource"]:
-            raise not_emulated("training data that is not in S3")
-        _check_mode(channel.get("InputMode", params["AlgorithmSpecification"]["TrainingInputMode"]))
-        _check_type(channel["DataSource"]["S3DataSource"]["S3DataType"])
-    return _create(call, TrainingJob, call.state.training_jobs)
-
-
-@action("CreateProcessingJob")
-def create_processing_job(call: Call) -> Record:
-    """Starts the job; a name is used once, whatever became of the job."""
-    params = call.params
-    if params["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) > 1:
-        raise not_emulated("processing on more than one instance")
-    for one in params.get("ProcessingInputs", []):
-        if "S3Input" not in one:
-            raise not_emulated("processing inputs that are not an S3Input")
-        _check_mode(one["S3Input"].get("S3InputMode", "File"))
-        _check_type(one["S3Input"]["S3DataType"])
-        _check_path(one["S3Input"].get("LocalPath"))
-    for one in params.get("ProcessingOutputConfig", {}).get("Outputs", []):
-        if "S3Output" not in one:
-            raise not_emulated("processing outputs that are not an S3Output")
-        _check_path(one["S3Output"].get("LocalPath"))
-    return _create(call, ProcessingJob, call.state.processing_jobs)
-
-
-def _create(call: Call, kind: type[Job], table: dict[str, Record]) -> Record:
+def start_job(call: Call, kind: type[Job], table: dict[str, Record], instances: Sequence[tuple[str, int]]) -> Record:
+    """Make the record and start the job; a name is used once, whatever became of the job."""
     name = call.params[f"{kind.kind}JobName"]
     arn = call.arn(f"{kind.kind.lower()}-job", name)
+    unused(name, arn, table)
+    _within_quota(call, kind.kind, table, instances)
+    record = call.new(f"{kind.kind}JobArn", arn)
+    record["_instances"] = [list(one) for one in instances]
+    job = kind(call.core, call.scope, record)
+    record["_job"] = job
+    table[name] = record
+    job.status("InProgress", "Starting")
+    call.core.run(f"job-{name}", job.run)
+    return record
+
+
+def unused(name: str, arn: str, table: dict[str, Record]) -> None:
+    """Raise ResourceInUse when the name was ever used."""
     if name in table:
         raise ServiceError(
             "ResourceInUse",
             "Job name must be unique within an AWS account and region, and a job with this name already exists "
             f"({arn})",
         )
-    record = call.new(f"{kind.kind}JobArn", arn)
-    job = kind(call.core, call.scope, record)
-    record["_job"] = job
-    table[name] = record
-    job.status("InProgress", "Starting")
-    call.core.run(f"job-{name}", job.run)
-    return call.show(record)
 
 
-def _regex(definition: dict[str, Any]) -> None:
-    try:
-        re.compile(definition["Regex"])
-    except re.error as error:
-        raise invalid(f"Metric definition {definition['Name']} has an invalid regular expression: {error}.") from error
+def _within_quota(call: Call, kind: str, table: dict[str, Record], instances: Sequence[tuple[str, int]]) -> None:
+    at_work = [one for one in table.values() if one[f"{kind}JobStatus"] not in TERMINAL]
+    for instance_type in sorted({one for one, _ in instances}):
+        quota = f"{instance_type} for {_USES[kind]}"
+        limit = call.core.limits.job_instance_quotas.get(quota, call.core.limits.job_instances)
+        used = sum(count for row in at_work for one, count in row.get("_instances", []) if one == instance_type)
+        wanted = sum(count for one, count in instances if one == instance_type)
+        if used + wanted > limit:
+            raise ServiceError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{quota}' is {limit} Instances, with current utilization of {used} "
+                f"Instances and a request delta of {wanted} Instances. {_MORE}",
+            )
 
 
-def _check_mode(mode: str) -> None:
-    if mode == "Pipe":
-        raise not_emulated("Pipe input mode")
-
-
-def _check_type(data_type: str) -> None:
-    if data_type not in ("S3Prefix", "ManifestFile"):
-        raise not_emulated(f"S3DataType {data_type}")
-
-
-def _check_path(path: str | None) -> None:
-    if path is None or not path.startswith("/opt/ml/processing"):
-        raise invalid(f'LocalPath "{path}" must start with /opt/ml/processing/.')
-
-
-@action("DescribeTrainingJob")
-def describe_training_job(call: Call) -> Record:
-    """The job as it stands."""
-    return call.show(_training(call))
-
-
-@action("DescribeProcessingJob")
-def describe_processing_job(call: Call) -> Record:
-    """The job as it stands."""
-    return call.show(_processing(call))
-
-
-@action("StopTrainingJob")
-def stop_training_job(call: Call) -> Record:
-    """SIGTERM, then SIGKILL after 120 s."""
-    record = _training(call)
-    _stop(record, record["TrainingJobStatus"], "training")
-    record["_job"].status("Stopping", "Stopping")
-    return {}
-
-
-@action("StopProcessingJob")
-def stop_processing_job(call: Call) -> Record:
-    """SIGTERM, then SIGKILL after 120 s."""
-    record = _processing(call)
-    _stop(record, record["ProcessingJobStatus"], "processing")
-    record["_job"].status("Stopping")
-    return {}
-
-
-def _stop(record: Record, status: str, kind: str) -> None:
+def stop_job(record: Record, kind: str) -> None:
+    """SIGTERM, then SIGKILL after 120 s. A job that is stopping already goes on doing so."""
+    status = record[f"{kind}JobStatus"]
     if status in TERMINAL:
-        raise invalid(f"The request was rejected because the {kind} job is in status {status}.")
-    record["_job"].stop_requested.set()
+        raise invalid(f"The request was rejected because the {kind.lower()} job is in status {status}.")
+    if status != "Stopping":
+        record["_job"].stop_requested.set()
+        record["_job"].status("Stopping", "Stopping")
 
 
-@action("DeleteTrainingJob")
-def delete_training_job(call: Call) -> Record:
+def forget_job(call: Call, record: Record, kind: str, table: dict[str, Record]) -> None:
     """Only a job that has ended can go."""
-    record = _training(call)
-    _refuse_running(record["TrainingJobStatus"], record["TrainingJobArn"])
-    del call.state.training_jobs[record["TrainingJobName"]]
-    return {}
-
-
-@action("DeleteProcessingJob")
-def delete_processing_job(call: Call) -> Record:
-    """Only a job that has ended can go."""
-    record = _processing(call)
-    _refuse_running(record["ProcessingJobStatus"], record["ProcessingJobArn"])
-    del call.state.processing_jobs[record["ProcessingJobName"]]
-    return {}
-
-
-def _refuse_running(status: str, arn: str) -> None:
+    status, arn = record[f"{kind}JobStatus"], record[f"{kind}JobArn"]
     if status not in TERMINAL:
         raise ServiceError(
             "ResourceInUse", f"Job {arn} is in status {status}; only a job that has ended can be deleted."
         )
+    del table[record[f"{kind}JobName"]]
+    call.state.tags.pop(arn, None)
 
 
-@action("ListTrainingJobs")
-def list_training_jobs(call: Call) -> Record:
-    """One page of jobs."""
-    records = call.state.training_jobs.values()
-    return listed(call, records, name="TrainingJobName", status="TrainingJobStatus", order="Ascending")
-
-
-@action("ListProcessingJobs")
-def list_processing_jobs(call: Call) -> Record:
-    """One page of jobs."""
-    records = call.state.processing_jobs.values()
-    return listed(call, records, name="ProcessingJobName", status="ProcessingJobStatus", order="Ascending")
-
-
-def _training(call: Call) -> Record:
-    name = call.params["TrainingJobName"]
-    if name not in call.state.training_jobs:
-        raise invalid("Requested resource not found.")
-    return call.state.training_jobs[name]
-
-
-def _processing(call: Call) -> Record:
-    name = call.params["ProcessingJobName"]
-    if name not in call.state.processing_jobs:
-        raise invalid(f"Could not find requested job with name: {name}")
-    return call.state.processing_jobs[name]
+def refuse(params: Record, members: dict[str, str]) -> None:
+    """Refuse requests with members that nothing here acts on; the values say what they are."""
+    for member, what in members.items():
+        if params.get(member):
+            raise not_emulated(what)

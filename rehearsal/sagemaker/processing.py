@@ -1,24 +1,26 @@
 """Processing jobs: /opt/ml/processing, the config files, outputs at the end or while running, ExitMessage."""
 
+import codecs
 import contextlib
+from pathlib import Path
 from typing import Any
 
 from rehearsal.host import Image
-from rehearsal.sagemaker import events, objects
+from rehearsal.sagemaker import events, monitoring_metrics, objects
 from rehearsal.sagemaker.checkpoints import Checkpoints
-from rehearsal.sagemaker.jobs import TERMINAL, Job, JobError
+from rehearsal.sagemaker.data_faults import spoil
+from rehearsal.sagemaker.event_details import publish
+from rehearsal.sagemaker.job_containers import JobContainer
+from rehearsal.sagemaker.job_errors import JobError
+from rehearsal.sagemaker.jobs import TERMINAL, Job
 from rehearsal.sagemaker.store import Record
 
 _MESSAGE_BYTES = 1024
 _DEFAULTS = {"S3InputMode": "File", "S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None"}
-_EVENT_ENUMS = {
-    "S3DataType": {"S3Prefix": "S3_PREFIX", "ManifestFile": "MANIFEST_FILE"},
-    "S3UploadMode": {"EndOfJob": "END_OF_JOB", "Continuous": "CONTINUOUS"},
-}
 
 
 class ProcessingJob(Job):
-    """One processing container."""
+    """As many processing containers as the request has instances."""
 
     kind = "Processing"
     log_group = "/aws/sagemaker/ProcessingJobs"
@@ -27,6 +29,7 @@ class ProcessingJob(Job):
         super().__init__(core, scope, record)
         outputs = record.get("ProcessingOutputConfig", {}).get("Outputs", [])
         self._outputs = [one["S3Output"] for one in outputs]
+        self._kms_key = record.get("ProcessingOutputConfig", {}).get("KmsKeyId")
         self._continuous: list[Checkpoints] = []
 
     def image_uri(self) -> str:
@@ -43,23 +46,40 @@ class ProcessingJob(Job):
     def extra_environment(self) -> dict[str, str]:
         return {**super().extra_environment(), "PROCESSING_JOB_NAME": self.name, "PROCESSING_JOB_ARN": self.arn}
 
-    def before(self, image: Image) -> None:  # noqa: ARG002
-        self.path("/opt/ml/output").mkdir(parents=True)
-        self.write_json("/opt/ml/config/processingjobconfig.json", self._config())
-        self.write_json("/opt/ml/config/resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
-        for one in self.record.get("ProcessingInputs", []):
-            self.check_stop()
-            source = one["S3Input"]
-            target = self.path(source["LocalPath"])
-            objects.download(
-                self.client(), source["S3Uri"], source["S3DataType"], target, region=self.scope.region, role=self.role
-            )
-        for output in self._outputs:
-            directory = self.path(output["LocalPath"])
-            directory.mkdir(parents=True, exist_ok=True)
-            if output["S3UploadMode"] == "Continuous":
-                self._continuous.append(Checkpoints(self.client(), directory, output["S3Uri"]))
+    def cluster(self) -> tuple[str, int, int]:
+        config = self.record["ProcessingResources"]["ClusterConfig"]
+        return config["InstanceType"], config["InstanceCount"], config["VolumeSizeInGB"]
+
+    def before(self) -> None:
+        names = [host.name for host in self.containers]
+        for host in self.containers:
+            host.folder("/opt/ml/output")
+            host.write_json("/opt/ml/config/processingjobconfig.json", self._config())
+            host.write_json("/opt/ml/config/resourceconfig.json", {"current_host": host.name, "hosts": names})
+            self._prepare_outputs(host)
+        files = [file for one in self.record.get("ProcessingInputs", []) for file in self._bring(one["S3Input"])]
+        spoil(self.core, self.name, files)
         self.status("InProgress", ProcessingStartTime=self.core.host.clock.now())
+
+    def _bring(self, source: dict[str, Any]) -> list[Path]:
+        """One input onto every host; its part of it with ShardedByS3Key."""
+        found = objects.items(
+            self.client(), source["S3Uri"], source["S3DataType"], region=self.scope.region, role=self.role
+        )
+        sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
+        files = []
+        for number, host in enumerate(self.containers):
+            part = found[number :: len(self.containers)] if sharded else found
+            target = host.folder(source["LocalPath"])
+            objects.bring(self.client(), part, target, check=self.check_stop)
+            files += [target / item.name for item in part]
+        return files
+
+    def _prepare_outputs(self, host: JobContainer) -> None:
+        for output in self._outputs:
+            directory = host.folder(output["LocalPath"])
+            if output["S3UploadMode"] == "Continuous":
+                self._continuous.append(Checkpoints(self.client(), directory, output["S3Uri"], self._kms_key))
 
     def _config(self) -> dict[str, Any]:
         record = self.record
@@ -82,62 +102,42 @@ class ProcessingJob(Job):
             with contextlib.suppress(Exception):  # the last sync tells whether it went wrong
                 mirror.sync()
 
-    def after(self, code: int, stopped: bool) -> None:
+    def after(self, stopped: bool) -> None:
         self._exit_message()
-        if code == 0 or stopped:
-            try:
-                for mirror in self._continuous:
-                    mirror.sync(settled=True)
-                for output in self._outputs:
-                    if output["S3UploadMode"] == "EndOfJob":
-                        objects.upload_tree(self.client(), self.path(output["LocalPath"]), output["S3Uri"])
-            except Exception as error:
-                raise JobError(f"ClientError: Failed to upload output data:{error}") from error
-        elif self.timed_out:
-            raise JobError("ClientError: Maximum runtime exceeded")
-        else:
+        if self.failure is not None and not stopped:
             raise JobError("AlgorithmError: See job logs for more information")
+        try:
+            if kind := self.record.get("_monitoring"):
+                monitoring_metrics.publish(self, kind)
+            for mirror in self._continuous:
+                mirror.sync(settled=True)
+            for output in self._outputs:
+                if output["S3UploadMode"] == "EndOfJob":
+                    for host in self.containers:
+                        folder = host.path(output["LocalPath"])
+                        objects.upload_tree(self.client(), folder, output["S3Uri"], self._kms_key)
+        except JobError:
+            raise
+        except Exception as error:
+            raise JobError(f"ClientError: Failed to upload output data:{error}") from error
 
     def _exit_message(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            message = self.path("/opt/ml/output/message").read_bytes()
+        """The messages of all containers, cut to 1 KB."""
+        message = b""
+        for host in self.containers:
+            one = host.read("/opt/ml/output/message", _MESSAGE_BYTES * 4)
             try:
-                message.decode("utf-8")
+                codecs.getincrementaldecoder("utf-8")().decode(one)
             except UnicodeDecodeError as error:
                 raise JobError("ClientError: The message in /opt/ml/output/message is not UTF-8 encoded.") from error
-            shown = message[:_MESSAGE_BYTES].decode("utf-8", "ignore")
-            if shown:
-                self.record["ExitMessage"] = shown
+            message += one
+        if shown := message[:_MESSAGE_BYTES].decode("utf-8", "ignore"):
+            self.note(ExitMessage=shown)
 
     def status(self, primary: str, secondary: str | None = None, **more: Any) -> None:  # noqa: ARG002
         now = self.core.host.clock.now()
         with self.core.store.lock:
-            self.record |= {"ProcessingJobStatus": primary, "LastModifiedTime": now, **more}
+            self.record |= {"ProcessingJobStatus": self.stage(primary), "LastModifiedTime": now, **more}
             if primary in TERMINAL:
                 self.record["ProcessingEndTime"] = now
-            detail = self._detail()
-        self.core.events.put(events.PROCESSING_JOB, self.arn, detail, self.scope)
-
-    def _detail(self) -> dict[str, Any]:
-        # The documented sample has no ExitMessage: whoever wants it calls DescribeProcessingJob.
-        detail = {key: value for key, value in self.record.items() if not key.startswith("_") and key != "ExitMessage"}
-        for key in ("CreationTime", "ProcessingStartTime", "ProcessingEndTime", "LastModifiedTime"):
-            if key in detail:
-                detail[key] = events.epoch_ms(detail[key])
-        if "ProcessingInputs" in detail:
-            detail["ProcessingInputs"] = [_upper(one, "S3Input") for one in detail["ProcessingInputs"]]
-        if "ProcessingOutputConfig" in detail:
-            outputs = [_upper(one, "S3Output") for one in detail["ProcessingOutputConfig"]["Outputs"]]
-            detail["ProcessingOutputConfig"] = {**detail["ProcessingOutputConfig"], "Outputs": outputs}
-        return detail
-
-
-def _upper(one: dict[str, Any], member: str) -> dict[str, Any]:
-    """Enum values inside processing events are upper case."""
-    inner = dict(one[member])
-    for key, value in inner.items():
-        if key in _EVENT_ENUMS:
-            inner[key] = _EVENT_ENUMS[key].get(value, value.upper())
-        elif key in ("S3InputMode", "S3DataDistributionType", "S3CompressionType"):
-            inner[key] = value.upper()
-    return {**one, member: inner}
+        publish(self.core, events.PROCESSING_JOB, self.record)

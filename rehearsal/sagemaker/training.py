@@ -1,32 +1,49 @@
-"""Training jobs: /opt/ml of the training contract, checkpoints, metrics from the log, model.tar.gz."""
+"""Training jobs: /opt/ml of the training contract, channels, checkpoints, spot interruptions, metrics, model.tar.gz."""
 
 import contextlib
 import posixpath
-import re
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from rehearsal.host import Image
-from rehearsal.sagemaker import archive, events, objects
+from rehearsal.sagemaker.channels import Channel, Supply
 from rehearsal.sagemaker.checkpoints import Checkpoints
-from rehearsal.sagemaker.jobs import TERMINAL, Job, JobError
+from rehearsal.sagemaker.data_faults import spoil
+from rehearsal.sagemaker.faults import declare
+from rehearsal.sagemaker.job_containers import JobContainer, Place, places
+from rehearsal.sagemaker.job_errors import InstancesLostError, JobError, StoppedError
+from rehearsal.sagemaker.jobs import Job
+from rehearsal.sagemaker.log_metrics import NAMESPACE, LogMetrics
 from rehearsal.sagemaker.store import Record
+from rehearsal.sagemaker.training_output import guarded, upload_data, upload_model
+from rehearsal.sagemaker.training_status import advance
 
-METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+declare("B04", "job", "capacity_seconds", "checkpoints")
+declare("B06", "job", "status")
+declare("B07", "job")
+declare("B13", "job", "metric")
+
+_FAILURE_CHARACTERS = 1024
+CONFIG = "/opt/ml/input/config"
+HOMOGENEOUS = "homogeneousCluster"
 
 
 class TrainingJob(Job):
-    """One training container."""
+    """As many training containers as the request has instances."""
 
     kind = "Training"
     log_group = "/aws/sagemaker/TrainingJobs"
 
     def __init__(self, core: Any, scope: Any, record: Record) -> None:
         super().__init__(core, scope, record)
-        definitions = record["AlgorithmSpecification"].get("MetricDefinitions", [])
-        self._metrics = [(one["Name"], re.compile(one["Regex"])) for one in definitions]
-        self._final: dict[str, dict[str, Any]] = {}
-        self._checkpoints: Checkpoints | None = None
+        algorithm = record["AlgorithmSpecification"]
+        self.metrics = LogMetrics(algorithm.get("MetricDefinitions", []))
+        self.on_metrics: list[Callable[[list[dict[str, Any]]], None]] = []
+        self._channels = [Channel(one, algorithm["TrainingInputMode"]) for one in record.get("InputDataConfig", [])]
+        self._supply: Supply | None = None
+        self._mirrors: list[Checkpoints] = []
+        self._lost_metrics: set[str] = set()
+        self._waited_seconds = 0.0  # of cloud time, for spot capacity
 
     def image_uri(self) -> str:
         return str(self.record["AlgorithmSpecification"]["TrainingImage"])
@@ -39,163 +56,180 @@ class TrainingJob(Job):
     def extra_environment(self) -> dict[str, str]:
         return {**super().extra_environment(), "TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn}
 
-    def before(self, image: Image) -> None:  # noqa: ARG002
-        self.status("InProgress", "Downloading", message="Downloading input data")
-        for part in ("input/config", "model", "output/data", "checkpoints"):
-            self.path(f"/opt/ml/{part}").mkdir(parents=True, exist_ok=True)
-        channels = self.record.get("InputDataConfig", [])
-        self.write_json("/opt/ml/input/config/hyperparameters.json", self.record.get("HyperParameters", {}))
-        self.write_json("/opt/ml/input/config/resourceconfig.json", self._resources())
-        self.write_json("/opt/ml/input/config/inputdataconfig.json", {c["ChannelName"]: _channel(c) for c in channels})
-        for channel in channels:
-            self.check_stop()
-            source = channel["DataSource"]["S3DataSource"]
-            target = self.path(f"/opt/ml/input/data/{channel['ChannelName']}")
-            objects.download(
-                self.client(), source["S3Uri"], source["S3DataType"], target, region=self.scope.region, role=self.role
-            )
-        if config := self.record.get("CheckpointConfig"):
-            directory = self.path(config.get("LocalPath", "/opt/ml/checkpoints/"))
-            self._checkpoints = Checkpoints(self.client(), directory, config["S3Uri"])
-            self._checkpoints.restore()
-        self.status(
-            "InProgress", "Training", message="Training image download completed. Training in progress.",
-            TrainingStartTime=self.core.host.clock.now(),
-        )  # fmt: skip
+    def cluster(self) -> tuple[str, int, int]:
+        config = self.record["ResourceConfig"]
+        return config.get("InstanceType", ""), config.get("InstanceCount", 1), config.get("VolumeSizeInGB", 30)
 
-    def _resources(self) -> dict[str, Any]:
-        instance_type = self.record["ResourceConfig"].get("InstanceType")
-        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
+    def groups(self) -> list[tuple[str, str, int]]:
+        """Name, instance type and count of each instance group; one group when the request has none."""
+        given = self.record["ResourceConfig"].get("InstanceGroups")
+        if given:
+            return [(one["InstanceGroupName"], one["InstanceType"], one["InstanceCount"]) for one in given]
+        kind, count, _ = self.cluster()
+        return [(HOMOGENEOUS, kind, count)]
+
+    def places(self) -> list[Place]:
+        return places(self.groups(), self.record["_sequence"])
+
+    def no_capacity(self, pending_seconds: float | None) -> None:
+        if pending_seconds is None:
+            super().no_capacity(None)
+            return
+        began = self.core.host.clock.now()  # before anybody can see the status and move the clock
+        self.status("InProgress", "Pending")
+        most = self.record["StoppingCondition"].get("MaxPendingTimeInSeconds", pending_seconds)
+        if not self.pause_until(began + min(pending_seconds, most)) or most < pending_seconds:
+            raise StoppedError
+        self.status("InProgress", "Starting")
+
+    def before(self) -> None:
+        self.status("InProgress", "Downloading")
+        self._mirrors = []
+        for host in self.containers:
+            for part in (CONFIG, "/opt/ml/model", "/opt/ml/output/data", "/opt/ml/checkpoints"):
+                host.folder(part)
+            host.write_json(f"{CONFIG}/hyperparameters.json", self.record.get("HyperParameters", {}))
+            host.write_json(f"{CONFIG}/resourceconfig.json", self._resources(host))
+            channels = {one.name: one.describe() for one in self._channels if one.reaches(host.place)}
+            host.write_json(f"{CONFIG}/inputdataconfig.json", channels)
+            self._mirror(host)
+        self._supply = Supply(self.client(), self._channels, region=self.scope.region, role=self.role)
+        files = self._supply.bring(self.containers, self.check_stop)
+        spoil(self.core, self.name, files)
+        self._supply.start(self.core.run)
+        self.status("InProgress", "Training")
+
+    def _resources(self, host: JobContainer) -> dict[str, Any]:
+        hosts = [one.place for one in self.containers]
         return {
-            "current_host": "algo-1",
-            "current_instance_type": instance_type,
-            "current_group_name": "homogeneousCluster",
-            "hosts": ["algo-1"],
-            "instance_groups": [group],
+            "current_host": host.name,
+            "current_instance_type": host.place.instance_type,
+            "current_group_name": host.place.group,
+            "hosts": [one.name for one in hosts],
+            "instance_groups": [
+                {
+                    "instance_group_name": name,
+                    "instance_type": kind,
+                    "hosts": [one.name for one in hosts if one.group == name],
+                }
+                for name, kind, _ in self.groups()
+            ],
             "network_interface_name": "lo",
         }
 
-    def during(self) -> None:
-        if self._checkpoints is not None:
-            with contextlib.suppress(Exception):  # a failing sync does not end the training; the next one tries again
-                self._checkpoints.sync()
-
-    def after(self, code: int, stopped: bool) -> None:
-        now = self.core.host.clock.now()
-        if self._checkpoints is not None:
-            self._checkpoints.sync(settled=True)
-        if code != 0 and not stopped:
-            reason = self.read_text("/opt/ml/output/failure", 900)
-            self._upload_data()
-            raise JobError(f"AlgorithmError: {reason}, exit code: {code}")
-        secondary = "Stopping" if stopped else "Uploading"
-        message = "Uploading generated training model"
-        self.status("Stopping" if stopped else "InProgress", secondary, message=message, TrainingEndTime=now)
-        self._upload_data()
-        self._upload_model()
-
-    def _output(self, name: str) -> tuple[str, str]:
-        bucket, prefix = objects.parse_uri(self.record["OutputDataConfig"]["S3OutputPath"])
-        return bucket, posixpath.join(prefix, self.name, "output", name)
-
-    def _upload_model(self) -> None:
-        fault = self.core.faults.take("B09", job=self.name)
-        what = fault.where.get("artefact", "missing") if fault else None
-        packed = self.record["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP"
-        bucket, key = self._output("model.tar.gz" if packed else "model/")
-        self.record["ModelArtifacts"] = {"S3ModelArtifacts": f"s3://{bucket}/{key}"}
-        if what == "missing":
-            return
-        if what in ("empty", "not_a_tar"):
-            self._put(bucket, key, b"" if what == "empty" else b"<html>this is not an archive</html>")
-        elif packed:
-            self._upload_tar(self.path("/opt/ml/model"), bucket, key)
-        else:
-            self._guarded(objects.upload_tree, self.client(), self.path("/opt/ml/model"), f"s3://{bucket}/{key}")
-
-    def _upload_data(self) -> None:
-        self._upload_tar(self.path("/opt/ml/output/data"), *self._output("output.tar.gz"))
-
-    def _upload_tar(self, source: Path, bucket: str, key: str) -> None:
-        target = self.directory / "tmp" / posixpath.basename(key)
-        if self._guarded(archive.pack, source, target):
-            self._guarded(objects.put_file, self.client(), target, bucket, key)
-            target.unlink()
-
-    def _put(self, bucket: str, key: str, body: bytes) -> None:
-        self._guarded(self.client().put_object, Bucket=bucket, Key=key, Body=body)
-
-    def _guarded(self, work: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return work(*args, **kwargs)
-        except Exception as error:
-            raise JobError(f"ClientError: Artifact upload failed:{error}") from error
-
-    def on_log(self, lines: list[str]) -> None:
-        now = self.core.host.clock.now()
-        data = []
-        for line in lines:
-            for name, regex in self._metrics:
-                for matched in regex.finditer(line):
-                    with contextlib.suppress(ValueError, IndexError, TypeError):
-                        value = float(matched[1])
-                        self._final[name] = {"MetricName": name, "Value": value, "Timestamp": now}
-                        dimensions = [{"Name": "Host", "Value": f"{self.name}/algo-1"}]
-                        data.append({"MetricName": name, "Dimensions": dimensions, "Timestamp": now, "Value": value})
-        if data:
-            with self.core.store.lock:
-                self.record["FinalMetricDataList"] = list(self._final.values())
-            with contextlib.suppress(Exception):
-                self.core.host.put_metrics(METRICS_NAMESPACE, data, self.scope)
-
-    def status(self, primary: str, secondary: str | None = None, *, message: str = "", **more: Any) -> None:
-        now = self.core.host.clock.now()
+    def _mirror(self, host: JobContainer) -> None:
+        """Checkpoints are restored and mirrored; debugger and TensorBoard output is mirrored."""
         record = self.record
+        if config := record.get("CheckpointConfig"):
+            directory = host.folder(config.get("LocalPath", "/opt/ml/checkpoints/"))
+            checkpoints = Checkpoints(self.client(), directory, config["S3Uri"])
+            checkpoints.restore()
+            self._mirrors.append(checkpoints)
+        for member, default, name in (
+            ("DebugHookConfig", "/opt/ml/output/tensors", "debug-output"),
+            ("TensorBoardOutputConfig", "/opt/ml/output/tensorboard", "tensorboard-output"),
+        ):
+            if config := record.get(member):
+                uri = posixpath.join(config["S3OutputPath"], self.name, name)
+                self._mirrors.append(Checkpoints(self.client(), host.folder(config.get("LocalPath", default)), uri))
+        if hook := record.get("DebugHookConfig"):
+            host.write_json(f"{CONFIG}/debughookconfig.json", hook)
+
+    def during(self) -> None:
+        if self._supply is not None:
+            self._supply.check()
+        if self.core.faults.take("B07", job=self.name):
+            self._mirrors = []  # silently: the job never tells
+        for mirror in self._mirrors:
+            with contextlib.suppress(Exception):  # a failing sync does not end the training; the next one tries again
+                mirror.sync()
+        if fault := self.core.faults.take("B06", job=self.name):
+            self.limit_status = fault.where.get("status", "MaxRuntimeExceeded")
+            self.stop_requested.set()
+        if self.record.get("EnableManagedSpotTraining"):
+            uploads = sum(one.uploads for one in self._mirrors)
+            fault = self.core.faults.take_if(
+                "B04",
+                lambda where: where.get("job", self.name) == self.name and uploads >= where.get("checkpoints", 0),
+            )
+            if fault is not None:
+                self.end_containers()
+                self._last_sync()
+                raise InstancesLostError("spot interruption", spot=True, where=fault.where)
+
+    def again(self, loss: InstancesLostError) -> bool:
+        """A spot job waits for capacity; one with a retry strategy tries again after an internal error."""
+        self._end_supply()
+        record = self.record
+        if loss.spot:
+            began = self.core.host.clock.now()
+            self.status("InProgress", "Interrupted")
+            wanted = float(loss.where.get("capacity_seconds", 0.0))
+            left = record["StoppingCondition"]["MaxWaitTimeInSeconds"] - self.ran_seconds - self._waited_seconds
+            self._waited_seconds += wanted
+            if not self.pause_until(began + min(wanted, left)):
+                raise StoppedError
+            if wanted >= left:
+                self.limit_status = "MaxWaitTimeExceeded"
+                raise StoppedError
+        else:
+            attempts = record.get("_retries", 0)
+            if attempts >= record.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0):
+                return False
+            self.note(_retries=attempts + 1)
+            self.status("InProgress", "Restarting")
+        self.status("InProgress", "Starting")
+        return True
+
+    def seconds_left(self) -> tuple[float, str]:
+        runtime, status = super().seconds_left()
+        condition = self.record["StoppingCondition"]
+        if "MaxWaitTimeInSeconds" in condition:
+            wait = condition["MaxWaitTimeInSeconds"] - self.ran_seconds - self._waited_seconds
+            if wait < runtime:
+                return wait, "MaxWaitTimeExceeded"
+        return runtime, status
+
+    def _last_sync(self) -> None:
+        for mirror in self._mirrors:
+            mirror.sync(settled=True)
+
+    def _end_supply(self) -> None:
+        if self._supply is not None:
+            self._supply.close()
+
+    def after(self, stopped: bool) -> None:
+        now = self.core.host.clock.now()
+        self._end_supply()
+        guarded(self, self._last_sync)
+        if self._supply is not None:
+            self._supply.check()
+        if self.failure is not None and not stopped:
+            text = self.failure.read("/opt/ml/output/failure", _FAILURE_CHARACTERS * 4).decode("utf-8", "replace")
+            upload_data(self)
+            reason = text[:_FAILURE_CHARACTERS].strip()[: _FAILURE_CHARACTERS - 40]
+            raise JobError(f"AlgorithmError: {reason}, exit code: {self.failure.code}")
+        self.status(
+            "Stopping" if stopped else "InProgress", "Stopping" if stopped else "Uploading", TrainingEndTime=now
+        )
+        upload_data(self)
+        upload_model(self)
+
+    def on_log(self, container: JobContainer, lines: list[str]) -> None:
+        data = self.metrics.read(lines, f"{self.name}/{container.name}", self.core.host.clock.now(), self._lost)
+        if not data:
+            return
         with self.core.store.lock:
-            transitions = record.setdefault("SecondaryStatusTransitions", [])
-            if transitions and "EndTime" not in transitions[-1]:
-                transitions[-1]["EndTime"] = now
-            entry = {"Status": secondary or primary, "StartTime": now}
-            text = message or more.get("FailureReason") or _MESSAGES.get(secondary or primary)
-            transitions.append({**entry, "StatusMessage": text} if text else entry)
-            record |= {
-                "TrainingJobStatus": primary,
-                "SecondaryStatus": secondary or primary,
-                "LastModifiedTime": now,
-                **more,
-            }
-            if primary in TERMINAL:
-                transitions[-1]["EndTime"] = now
-                record.setdefault("TrainingEndTime", now)
-                if started := record.get("TrainingStartTime"):
-                    seconds = max(1, round(record["TrainingEndTime"] - started))
-                    record |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
-            detail = self._detail()
-        self.core.events.put(events.TRAINING_JOB, self.arn, detail, self.scope)
+            self.record["FinalMetricDataList"] = self.metrics.final
+        with contextlib.suppress(Exception):
+            self.core.host.put_metrics(NAMESPACE, data, self.scope)
+        for listener in self.on_metrics:
+            listener(data)
 
-    def _detail(self) -> dict[str, Any]:
-        detail = {key: value for key, value in self.record.items() if not key.startswith("_")}
-        for key in ("CreationTime", "TrainingStartTime", "TrainingEndTime", "LastModifiedTime"):
-            if key in detail:
-                detail[key] = str(events.epoch_ms(detail[key]))
-        detail.setdefault("HyperParameters", {})
-        detail["Tags"] = dict(self.core.store.state(self.scope).tags.get(self.arn, {}))
-        return detail
+    def _lost(self, metric: str) -> bool:
+        if self.core.faults.take("B13", job=self.name, metric=metric):
+            self._lost_metrics.add(metric)
+        return metric in self._lost_metrics
 
-
-_MESSAGES = {
-    "Starting": "Preparing the instances for training",
-    "Completed": "Training job completed",
-    "Stopping": "Stopping the training job",
-    "Stopped": "Training job stopped",
-    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
-}
-
-
-def _channel(channel: dict[str, Any]) -> dict[str, Any]:
-    document = {
-        "TrainingInputMode": channel.get("InputMode", "File"),
-        "S3DistributionType": channel["DataSource"]["S3DataSource"].get("S3DataDistributionType", "FullyReplicated"),
-        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-    }
-    return {"ContentType": channel["ContentType"], **document} if "ContentType" in channel else document
+    def status(self, primary: str, secondary: str | None = None, **more: Any) -> None:
+        advance(self, primary, secondary or primary, more)

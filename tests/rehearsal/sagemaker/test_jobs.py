@@ -81,7 +81,8 @@ def test_metrics_are_read_from_the_log(kit):
     kit.training()
     job = kit.ended("Training")
     assert [(one["MetricName"], one["Value"]) for one in job["FinalMetricDataList"]] == [("train:logloss", 0.25)]
-    sent = [one["Value"] for one in kit.host.metrics if one["Namespace"] == "/aws/sagemaker/TrainingJobs"]
+    sent = [one["Value"] for one in kit.host.metrics if one["MetricName"] == "train:logloss"]
+    assert {one["Namespace"] for one in kit.host.metrics} == {"/aws/sagemaker/TrainingJobs"}
     assert sent == [0.5, 0.25]
     assert "train_logloss=0.25; round 2" in kit.host.logs["/aws/sagemaker/TrainingJobs"]
 
