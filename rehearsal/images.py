@@ -104,6 +104,7 @@ class Images:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._images: dict[str, Image] = {}
+        self._stand_ins: dict[str, str] = {}
 
     def build(self, source: Path, repository_uri: str, dockerfile: str = "Dockerfile") -> tuple[Image, str]:
         """Lay the image out. Returns it with its manifest; the digest depends on nothing but the content."""
@@ -130,9 +131,9 @@ class Images:
         image = Image(repository_uri, digest, root / recipe.workdir.lstrip("/"), tuple(program), recipe.environment)
         return image, manifest
 
-    def snapshot(self) -> list[dict[str, Any]]:
-        """Every image's description; the files stay where they are."""
-        return [
+    def snapshot(self) -> dict[str, Any]:
+        """Every image's description, and what stands in for what; the files stay where they are."""
+        images = [
             {
                 "repository_uri": image.repository_uri,
                 "digest": image.digest,
@@ -142,10 +143,12 @@ class Images:
             }
             for image in list(self._images.values())
         ]
+        return {"images": images, "stand_ins": self._stand_ins}
 
-    def resume(self, kept: list[dict[str, Any]]) -> None:
+    def resume(self, kept: dict[str, Any]) -> None:
         """Know the images of a snapshot again, as far as their files are there."""
-        for one in kept:
+        self._stand_ins = dict(kept["stand_ins"])
+        for one in kept["images"]:
             directory = self._directory / one["directory"]
             if directory.is_dir():
                 entrypoint = tuple(one["entrypoint"])
@@ -155,8 +158,19 @@ class Images:
         """The push succeeded: the image can be run from now on."""
         self._images[image.resolved] = image
 
+    def stand_in(self, repository: str, uri: str) -> None:
+        """Run this image wherever one of a repository that cannot be had here is asked for, in whatever account.
+
+        `repository` is the name after the last slash, such as sagemaker-model-monitor-analyzer.
+        """
+        self.find(uri)
+        self._stand_ins[repository] = uri
+
     def find(self, uri: str) -> Image:
         """By `repository:tag` or `repository@sha256:…`; only what the registry still holds."""
+        name = uri.rpartition("/")[2].partition("@")[0].partition(":")[0]
+        if name in self._stand_ins and uri != self._stand_ins[name]:
+            uri = self._stand_ins[name]
         repository, digest = self._resolve(uri)
         image = self._images.get(f"{repository}@{digest}")
         if image is None:

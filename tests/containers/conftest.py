@@ -51,9 +51,9 @@ class Job:
         base = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(self.base), "SLIPWAY_BIND_HOST": "127.0.0.1"}
         return {**base, **self.env, **env}
 
-    def start(self, command: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, command: str = "", **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", self.image, command],
+            [sys.executable, "-m", self.image, *command.split()],
             cwd=CONTAINERS / self.image,
             env=self.environment(**env),
             stdout=subprocess.PIPE,
@@ -61,7 +61,7 @@ class Job:
             text=True,
         )
 
-    def run(self, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         process = self.start(command, **env)
         out, err = process.communicate(timeout=60)
         assert "Traceback" not in err, err

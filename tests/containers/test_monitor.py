@@ -303,6 +303,22 @@ def test_too_few_records_are_no_verdict(monitor):
     assert violations(monitor([*lines, lines[0]], slipway_minimum_records="50"))
 
 
+def test_without_an_argument_the_environment_tells(jobs):
+    """As Model Monitor starts its own image: an execution has a start_time, a baseline has none."""
+    job = jobs("bare", "monitor")
+    job.put(BASELINE_INPUT, "\n".join(["distance,carrier,wind", *table(400), ""]))
+    env = {
+        "dataset_source": "/opt/ml/processing/input/baseline_dataset_input",
+        "output_path": "/opt/ml/processing/output",
+        "dataset_format": CSV_FORMAT,
+    }
+    assert job.run(**env).returncode == 0
+    assert job.json(OUTPUT + "constraints.json")["features"]
+    done = job.run(**env, start_time=START, end_time=END)
+    assert done.returncode != 0, "a run, which finds no captured data"
+    assert "give one of baseline, run" in jobs("empty", "monitor").run().stderr
+
+
 def test_reads_the_documented_samples(monitor, tmp_path):
     """Files of another tool: its sketch is a picture only, so the buckets are compared."""
     source = tmp_path / "samples"

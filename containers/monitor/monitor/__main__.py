@@ -1,4 +1,8 @@
-"""`python -m monitor baseline|run`."""
+"""`python -m monitor [baseline|run]`.
+
+Without an argument, as Model Monitor starts its own image, the environment tells: an execution of a schedule has a
+`start_time`, a baseline has none.
+"""
 
 import errno
 import importlib
@@ -19,6 +23,8 @@ EXIT_FAILED = 255
 
 def main(arguments: list[str]) -> int:
     """Exit code; a fault is one line in the log and in the job's exit message."""
+    if not arguments and "dataset_source" in os.environ:
+        arguments = ["run" if "start_time" in os.environ else "baseline"]
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
         sys.stderr.write(f"monitor: give one of {', '.join(COMMANDS)}, not {' '.join(arguments) or 'nothing'}\n")
         return 2
