@@ -9,6 +9,7 @@ from ministack.core.router import extract_access_key_id
 
 from rehearsal.host import Scope
 from rehearsal.permissions import dependents
+from rehearsal.sagemaker.runtime_request import OPERATIONS
 
 if TYPE_CHECKING:
     from rehearsal.runtime import Runtime
@@ -39,27 +40,35 @@ class SageMakerService:
         """One request, already authenticated and authorised for its own action by the emulator."""
         scope = scope_of_request()
         parts = path.strip("/").split("/")
-        if parts[0] == "endpoints" and len(parts) == 3:
-            raw = body.encode() if isinstance(body, str) else body
-            invoked: Response = await self._runtime.sagemaker.invoke(parts[1], dict(headers), raw, scope)
-            return invoked
+        if parts[0] == "endpoints" and len(parts) == 3 and parts[2] in OPERATIONS:
+            return await self._invoke(parts[1], OPERATIONS[parts[2]], headers, body, scope)
         action = headers.get("x-amz-target", "").split(".")[-1]
         try:
             params = json.loads(body or b"{}")
         except ValueError as fault:
             return error("SerializationException", f"the body is not JSON: {fault}")
+        if not isinstance(params, dict):
+            return error("SerializationException", "the body is not a JSON object")
         key = extract_access_key_id(headers, query)
         for need in dependents(action, params, scope):
             denied = iam_evaluator.enforce(
                 key, need.action, need.action.split(":")[0], scope.region, need.resource, dict(need.context)
             )
             if denied is not None:
-                who = getattr(denied, "principal_arn", "") or "unknown"
-                words = f"User: {who} is not authorized to perform: {need.action} on resource: {need.resource}"
-                return error("AccessDeniedException", words)
+                return error("AccessDeniedException", str(denied.message))
         principal = iam_evaluator.caller_arn()
         result: Response = await self._runtime.in_thread(self.call, action, params, scope, principal)
         return result
+
+    async def _invoke(
+        self, endpoint: str, operation: str, headers: dict[str, str], body: bytes | str, scope: Scope
+    ) -> Response:
+        """The runtime API for callers within the emulator; those from outside come through `invocations`."""
+        raw = body.encode() if isinstance(body, str) else body
+        status, answered, content = await self._runtime.sagemaker.invoke(endpoint, dict(headers), raw, scope, operation)
+        if not isinstance(content, bytes):
+            content = b"".join([part async for part in content])
+        return status, answered, content
 
     def call(self, action: str, params: dict[str, Any], scope: Scope, principal: str) -> Response:
         """Run one action of the overlay in this thread."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from rehearsal import alarms
+from rehearsal.host import ImageNotFoundError
 from rehearsal.runtime import Runtime
 
 PREFIX = "/_slipway/"
@@ -28,7 +28,10 @@ class Control:
             ("POST", "faults"): self._fault,
             ("DELETE", "faults"): lambda _: self._runtime.sagemaker.clear_faults(),
             ("GET", "audit"): lambda _: self._runtime.audit.summary(),
+            ("POST", "calls"): lambda body: self._runtime.audit.calls(**body),
+            ("GET", "privileges"): lambda _: self._privileges(),
             ("GET", "processes"): lambda _: self._processes(),
+            ("POST", "stand-ins"): self._stand_in,
             ("POST", "flush"): lambda _: self.flush(),
             ("POST", "shutdown"): lambda _: None,
         }
@@ -61,6 +64,11 @@ class Control:
         if name == "shutdown":
             self._shutdown.set()
 
+    def _privileges(self) -> list[dict[str, Any]]:
+        from rehearsal.iam import leastprivilege
+
+        return leastprivilege.report(self._runtime.audit)
+
     def _status(self, _: dict[str, Any]) -> dict[str, Any]:
         runtime = self._runtime
         kept = {
@@ -86,12 +94,25 @@ class Control:
         where = body.get("where", {})
         self._runtime.sagemaker.fault(str(body["row"]), times=None if times is None else int(times), **where)
 
+    def _stand_in(self, body: dict[str, Any]) -> None:
+        try:
+            self._runtime.images.stand_in(str(body["repository"]), str(body["image"]))
+        except ImageNotFoundError as error:
+            raise ValueError(str(error)) from None
+
     def flush(self) -> None:
         """Do now what timers would do within moments."""
-        from ministack.services import scheduler
+        from ministack.services import eventbridge, scheduler
 
         self._runtime.sagemaker.flush()
-        for task in (scheduler._tick_schedules, alarms.evaluate_everywhere, self._runtime.executions.watch):
+        runtime = self._runtime
+        for task in (
+            scheduler._tick_schedules,
+            eventbridge._tick_scheduled_rules,
+            runtime.alarms.everywhere,
+            runtime.autoscaling.tick,
+            runtime.executions.watch,
+        ):
             task()
 
     def _processes(self) -> list[dict[str, Any]]:

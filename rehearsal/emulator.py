@@ -21,6 +21,7 @@ _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
     s3={"addressing_style": "path"},
+    inject_host_prefix=False,
     max_pool_connections=4,
 )
 
@@ -124,20 +125,21 @@ class EmulatorHost:
                 datum.get("Counts"),
                 datum.get("StatisticValues"),
             )
-        cloudwatch._evaluate_all_alarms()
+        self._runtime.alarms.here()
 
     def alarm_state(self, name: str, scope: Scope) -> str | None:
         """OK, ALARM or INSUFFICIENT_DATA; None when there is no such alarm."""
-        return within(scope, self._alarm_state, name)
+        # Evaluated now: a deployment must not outrun the timer when the clock is moved.
+        state: str | None = within(scope, self._runtime.alarms.state, name)
+        return state
 
-    @staticmethod
-    def _alarm_state(name: str) -> str | None:
-        from ministack.services import cloudwatch
-
-        alarm = cloudwatch._alarms.get(name) or cloudwatch._composite_alarms.get(name)
-        if alarm is not None:
-            cloudwatch._evaluate_alarm(alarm)  # now: a deployment must not outrun the timer when the clock is moved
-        return None if alarm is None else str(alarm["StateValue"])
+    def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
+        """Variants of the endpoint that Application Auto Scaling has as scalable targets."""
+        if self._runtime.autoscaling is None:
+            return frozenset()
+        targets = self._runtime.autoscaling.store.state(scope).targets
+        prefix = f"sagemaker|endpoint/{endpoint}/variant/"
+        return frozenset(key.split("|")[1].rpartition("/")[2] for key in list(targets) if key.startswith(prefix))
 
     def image(self, uri: str) -> Image:
         """The image behind `repository:tag` or `repository@sha256:…`. Raises ImageNotFoundError."""

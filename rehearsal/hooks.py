@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal import alarms, builds, cfn_types, functions, requests, schedules, workflows
+from rehearsal import alarms, builds, event_bus, functions, lambda_async, lambda_invoke, requests, schedules, workflows
+from rehearsal.cfn import conditions as cfn_conditions
+from rehearsal.cfn import front as cfn_front
+from rehearsal.cfn import types as cfn_types
+from rehearsal.iam import enforcement, ownpolicies
 from rehearsal.runtime import Runtime
 
 EMULATOR_VERSION = "1.5.33"
@@ -41,6 +45,8 @@ _SFN = "ministack.services.stepfunctions"
 _CW = "ministack.services.cloudwatch"
 _SCHEDULER = "ministack.services.scheduler"
 _IAM = "ministack.core.iam_actions"
+_EVALUATOR = "ministack.core.iam_evaluator"
+_BUS = "ministack.services.eventbridge"
 
 HOOKS = (
     Hook(
@@ -66,54 +72,39 @@ HOOKS = (
         requests.condition_keys,
         "sagemaker: and cloudwatch: condition keys",
     ),
-    Hook("ministack.core.iam_evaluator", "enforce", "cf64b1ee5b09", requests.enforce, "write every decision down"),
+    Hook(_EVALUATOR, "enforce", "cf64b1ee5b09", enforcement.enforce, "our evaluator decides; every decision is kept"),
     Hook(
-        "ministack.app",
-        "call_service_handler_sync",
-        "64e0d7e63500",
-        workflows.guard_calls,
-        "the machine's role on SDK tasks",
+        _EVALUATOR,
+        "evaluate_resource_policy",
+        "e49ce7161ad6",
+        ownpolicies.resource_policy,
+        "services deliver as service principals; conditions, NotPrincipal",
     ),
     Hook(
-        _SFN, "_execute_task", "53c818d247db", workflows.execute_task, "know which execution and role a task belongs to"
+        _EVALUATOR, "evaluate_trust_policy", "4b50aa29ad29", ownpolicies.trust, "trust and own policies of who assumes"
     ),
+    Hook(_BUS, "time", "type:module", event_bus.module_time, "events, archives and replays on cloud time"),
     Hook(
-        _SFN,
-        "_invoke_resource",
-        "a85d2be9a858",
-        workflows.invoke_resource,
-        "SageMaker tasks; the role on optimised tasks",
+        _BUS,
+        "_dispatch_event",
+        "d1bfe064f602",
+        event_bus.dispatch_event,
+        "targets by role or policy, retries, dead-letter queues, lost and repeated events",
     ),
-    Hook(_SFN, "_invoke_with_callback", "bbb38423156a", workflows.invoke_with_callback, "the role on task-token tasks"),
-    Hook(_SFN, "_run_execution", "996dff84e0e0", workflows.run_execution, "TimeoutSeconds of the machine"),
-    Hook(_SFN, "_fail_execution", "e6da895fa0b7", workflows.fail_execution, "an aborted execution stays aborted"),
-    Hook(
-        _SFN,
-        "_scaled_sleep",
-        "5ed19df2efa9",
-        workflows.scaled_sleep,
-        "waits and retries on cloud time, ended by StopExecution",
-    ),
-    Hook(_SFN, "_sleep_until", "2738e0a4030c", workflows.sleep_until, "Wait until a cloud time"),
-    Hook(_SFN, "now_iso", "f75b8f211421", workflows.now_iso, "EnteredTime, StartTime and history on cloud time"),
+    Hook(_BUS, "_tick_scheduled_rules", "11eebed44e38", schedules.tick_rules, "schedules of rules on cloud time"),
+    Hook(_EVALUATOR, "validate_policy_document", "1b9ec79ea08b", ownpolicies.validate, "what IAM refuses is not kept"),
     Hook(
         _SFN,
-        "_register_sfn_jsonata_functions",
-        "907f3ecf2da3",
-        workflows.jsonata_functions,
-        "$now() and $millis() on cloud time",
+        "_start_execution",
+        "9923282fc76c",
+        workflows.start_execution,
+        "the bus, Scheduler and Pipes start executions of ours",
     ),
     Hook(
-        _SFN,
-        "_run_parallel_branches",
-        "b8c7f6915297",
-        workflows.parallel,
-        "JSONata Arguments, Output and Assign of Parallel",
+        _SFN, "now_iso", "f75b8f211421", workflows.now_iso, "machines, versions and aliases are stamped with cloud time"
     ),
-    Hook(_SFN, "_apply_output_path", "e9cfd0067244", workflows.succeed_output, "JSONata Output of Succeed"),
     Hook(_CW, "time", "type:module", alarms.module_time, "metrics and alarms on cloud time"),
-    Hook(_CW, "_evaluate_alarm", "a0b0acd3d432", alarms.evaluate_alarm, "dimensions, periods, M of N, missing data"),
-    Hook(_CW, "_dispatch_alarm_actions", "fcf47c0d1e6e", alarms.dispatch, "the EventBridge event and Lambda actions"),
+    Hook(_SCHEDULER, "time", "type:module", event_bus.module_time, "schedules begin at a cloud time"),
     Hook(
         _SCHEDULER,
         "_tick_schedules",
@@ -130,10 +121,17 @@ HOOKS = (
     ),
     Hook(
         "ministack.services.lambda_svc",
-        "_execute_function_warm",
-        "62b9218bef5b",
-        functions.error_type,
-        "errorType is the exception's class",
+        "_execute_function",
+        "3ceb16d6480a",
+        lambda_invoke.execute,
+        "Python functions as the service runs them: errors, limits, log, metrics",
+    ),
+    Hook(
+        "ministack.services.lambda_svc",
+        "invoke_async_with_retry",
+        "289fe4d3cbd4",
+        lambda_async.invoke_async,
+        "retries, event age and destinations on cloud time, under the function's role",
     ),
     Hook(
         "ministack.core.lambda_runtime",
@@ -148,6 +146,27 @@ HOOKS = (
         "type:dict",
         cfn_types.handlers,
         "resource types the emulator lacks",
+    ),
+    Hook(
+        "ministack.services.cloudformation.stacks",
+        "_evaluate_conditions",
+        "e7f9e29b6c01",
+        cfn_conditions.evaluated,
+        "functions inside conditions",
+    ),
+    Hook(
+        "ministack.services.cloudformation.engine",
+        "_resolve_refs",
+        "e8c53253cae6",
+        cfn_front.resolve,
+        "Fn::GetStackOutput of another region or account",
+    ),
+    Hook(
+        "ministack.services.cloudformation.stacks",
+        "_runs_on_worker_thread",
+        "23955511141f",
+        cfn_types.on_worker_thread,
+        "our types wait for endpoints and call APIs: not on the event loop",
     ),
 )
 

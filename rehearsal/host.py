@@ -61,6 +61,9 @@ class Host(Protocol):
     def alarm_state(self, name: str, scope: Scope) -> str | None:
         """OK, ALARM or INSUFFICIENT_DATA; None when there is no such alarm."""
 
+    def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
+        """Variants of the endpoint that Application Auto Scaling has as scalable targets."""
+
     def image(self, uri: str) -> Image:
         """The image behind `repository:tag` or `repository@sha256:…`. Raises ImageNotFoundError."""
 

@@ -193,6 +193,7 @@ _READING = ("Describe", "List", "Get", "BatchGet", "BatchDescribe", "Query", "Sc
 
 def may_change(method: str, path: str, target: str) -> bool:
     """Whether a request may have changed something that is worth waiting for. `target` is its X-Amz-Target."""
-    if method in ("GET", "HEAD", "OPTIONS") or path.startswith("/endpoints/"):
+    invokes = path.startswith("/endpoints/") and not path.endswith("/async-invocations")
+    if method in ("GET", "HEAD", "OPTIONS") or invokes:
         return False
     return not target.rpartition(".")[2].startswith(_READING)

@@ -23,6 +23,8 @@ class Runtime:
     audit: Audit
     authority: Authority
     sagemaker: Any = None
+    alarms: Any = None
+    autoscaling: Any = None
     executions: Any = None
     images: Any = None
     keeper: Any = None  # of a cloud whose state survives a kill

@@ -122,7 +122,8 @@ def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> N
     temporary.mkdir()
     for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK", "SFN_"))]:
         del os.environ[name]
-    os.environ.pop("PYTHONPATH", None)  # handlers and jobs inherit this environment
+    for name in ("PYTHONPATH", "MALLOC_ARENA_MAX"):  # handlers and jobs inherit this environment
+        os.environ.pop(name, None)
     os.environ.update(
         AUTH="true",
         BIND_HOST=HOST,
@@ -149,14 +150,16 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     from hypercorn.config import Config
     from ministack import app
 
-    from rehearsal import alarms, functions, hooks
+    from rehearsal import functions, hooks
     from rehearsal.audit import Audit
     from rehearsal.authority import Authority
     from rehearsal.clock import Clock
     from rehearsal.control import Control
     from rehearsal.emulator import EmulatorHost
     from rehearsal.executions import Executions
+    from rehearsal.iam.assumed import Trusting
     from rehearsal.images import Images
+    from rehearsal.invocations import Invocations
     from rehearsal.keeper import Keeper
     from rehearsal.runtime import Runtime
 
@@ -169,7 +172,7 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     runtime = Runtime(
         directory, f"http://{HOST}:{port}", arguments.account, arguments.region, clock, audit, Authority(audit)
     )
-    runtime.executions = Executions(clock)
+    runtime.executions = Executions(runtime)
     images = directory / keeper.FOLDER / "images" if arguments.keep else directory / "images"
     runtime.images = Images(images)
     runtime.lambda_python = str(functions.make_interpreter(directory / "lambda-runtime"))
@@ -178,7 +181,8 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     except hooks.HookMismatchError as error:
         raise CloudError(str(error), "Run `make setup` to get the locked version") from None
     module, _, name = arguments.core.partition(":")
-    runtime.sagemaker = getattr(importlib.import_module(module), name)(EmulatorHost(runtime), directory / "sagemaker")
+    core = getattr(importlib.import_module(module), name)(EmulatorHost(runtime), directory / "sagemaker")
+    runtime.sagemaker = Trusting(core, runtime.authority)
 
     saver = Keeper(directory / keeper.FOLDER, _parts(runtime, port)) if arguments.keep else None
     runtime.keeper = saver
@@ -199,6 +203,8 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
         os.getpid(), statefile.process_started(os.getpid()), port, token, arguments.account, arguments.region
     )
 
+    invocations = Invocations(runtime)
+
     async def gateway(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             if scope["path"].startswith("/_slipway/"):
@@ -209,6 +215,9 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
             scope = {**scope, "headers": [*headers, (b"x-forwarded-proto", b"https")]}
             if saver is not None:
                 send = _after_keeping(saver, scope, send)
+            if invocations.takes(scope):
+                await invocations(scope, receive, send)
+                return
         await app.app(scope, receive, send)
 
     async def timers() -> None:
@@ -218,7 +227,8 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
             await asyncio.to_thread(runtime.executions.watch)
             if time.monotonic() - last >= ALARM_SECONDS:
                 last = time.monotonic()
-                await asyncio.to_thread(alarms.evaluate_everywhere)
+                await asyncio.to_thread(runtime.alarms.everywhere)
+                await asyncio.to_thread(runtime.autoscaling.tick)
 
     async def announce() -> None:
         while app._MAIN_LOOP is None:
@@ -229,6 +239,7 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
+    config.keep_alive_max_requests = 1_000_000_000  # a client that invokes an endpoint keeps its connection
     config.graceful_timeout = 0.5
     config.shutdown_timeout = 1.0
     config.loglevel = "WARNING"
@@ -262,8 +273,11 @@ def _parts(runtime: "Runtime", port: int) -> "dict[str, keeper.Part]":
 
     return {
         "settings": (settings, lambda _: None),
+        "stack-roles": (runtime.authority.stacks.snapshot, runtime.authority.stacks.resume),
         "images": (runtime.images.snapshot, runtime.images.resume),
+        "autoscaling": (runtime.autoscaling.store.snapshot, runtime.autoscaling.store.resume),
         "sagemaker": (runtime.sagemaker.snapshot, runtime.sagemaker.resume),
+        "executions": (runtime.executions.snapshot, runtime.executions.resume),
     }
 
 

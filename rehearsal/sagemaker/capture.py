@@ -3,17 +3,24 @@
 import base64
 import json
 import logging
+import math
+import random
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.host import Host, Scope
+from rehearsal.sagemaker.faults import Faults, declare
 from rehearsal.sagemaker.objects import parse_uri
 
 MAX_BUFFER_BYTES = 32 << 20  # one target; beyond it the oldest batch is dropped, as the service stops on a full disk
+
+declare("E02", "endpoint")  # capture stops: the disk is more than 75 % full
+declare("E14", "endpoint")  # a record comes in BASE64 though its content type is listed
 
 log = logging.getLogger("slipway.capture")
 
@@ -31,6 +38,7 @@ class CaptureTarget:
     modes: frozenset[str]
     csv_types: frozenset[str]
     json_types: frozenset[str]
+    key: str | None = None  # KMS
 
     @classmethod
     def of(cls, config: dict[str, Any], scope: Scope, endpoint: str, variant: str, role: str) -> "CaptureTarget | None":
@@ -44,19 +52,41 @@ class CaptureTarget:
         return cls(
             scope, endpoint, variant, role, config["DestinationS3Uri"], config["InitialSamplingPercentage"],
             frozenset(modes), frozenset(types.get("CsvContentTypes", ())), frozenset(types.get("JsonContentTypes", ())),
+            config.get("KmsKeyId"),
         )  # fmt: skip
 
-    def side(self, mode: str, content_type: str, body: bytes) -> dict[str, str]:
+    def side(self, mode: str, content_type: str, body: bytes, *, as_base64: bool = False) -> dict[str, str]:
         """`endpointInput` or `endpointOutput`. Types that the config does not list are BASE64, as documented."""
         kind = content_type.partition(";")[0].strip()
-        if kind in self.csv_types or content_type in self.csv_types:
+        if as_base64:
+            encoding = "BASE64"
+        elif kind in self.csv_types or content_type in self.csv_types:
             encoding = "CSV"
         elif kind in self.json_types or content_type in self.json_types:
             encoding = "JSON"
         else:
             encoding = "BASE64"
-        data = base64.b64encode(body).decode() if encoding == "BASE64" else body.decode("utf-8", "replace")
+        try:
+            data = base64.b64encode(body).decode() if encoding == "BASE64" else body.decode()
+        except UnicodeDecodeError:  # text only by its content type
+            data, encoding = base64.b64encode(body).decode(), "BASE64"
         return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": encoding}
+
+
+def _sampler(target: CaptureTarget) -> Iterator[bool]:
+    """Whether to take the next request: exactly the percentage of each block of requests, at positions drawn by a seed.
+
+    Drawn, so that a pattern in the traffic (every second caller) cannot hide from it; seeded by the endpoint's and
+    variant's name, so that a rehearsal captures the same requests each time. A block is as short as the percentage
+    allows: 4 requests at 25 %.
+    """
+    common = math.gcd(target.percent, 100)
+    size, taken = 100 // common, target.percent // common
+    drawn = random.Random(f"{target.endpoint}/{target.variant}")
+    while True:
+        chosen = set(drawn.sample(range(size), taken))
+        for position in range(size):
+            yield position in chosen
 
 
 @dataclass
@@ -69,36 +99,55 @@ class _Buffer:
 class Capture:
     """Buffers records and writes them every few seconds of the wall, one object a target and hour."""
 
-    def __init__(self, host: Host, seconds: float) -> None:
+    def __init__(self, host: Host, seconds: float, faults: Faults) -> None:
         self._host = host
         self._seconds = seconds
+        self._faults = faults
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._buffers: dict[tuple[CaptureTarget, int], _Buffer] = {}
-        self._credit: dict[CaptureTarget, int] = {}
+        self._samplers: dict[CaptureTarget, Iterator[bool]] = {}
         self._stop = threading.Event()
         self.failures = 0
         self._thread = threading.Thread(target=self._serve, name="sagemaker-capture", daemon=True)
         self._thread.start()
 
     def record(
-        self, target: CaptureTarget, request: tuple[str, bytes], answer: tuple[str, bytes], inference_id: str | None
+        self,
+        target: CaptureTarget,
+        request: tuple[str, bytes],
+        answer: tuple[str, bytes],
+        inference_id: str | None,
+        *,
+        custom_attributes: str | None = None,
+        source: str | None = None,
     ) -> None:
-        """Take one invocation (content type and body of both sides), if the sampling says so."""
+        """Take one invocation (content type and body of both sides), if the sampling says so.
+
+        `source` is eventMetadata's invocationSource, for a copy that a shadow variant got.
+        """
         with self._lock:
-            credit = self._credit.get(target, 0) + target.percent
-            self._credit[target] = credit % 100 if credit >= 100 else credit
-        if credit < 100:
-            return
+            sampler = self._samplers.get(target)
+            if sampler is None:
+                sampler = self._samplers[target] = _sampler(target)
+            if not next(sampler):
+                return
+        if self._faults.take("E02", endpoint=target.endpoint):
+            return  # the instance's disk is too full: the service stops to capture, and says so nowhere
+        mixed = self._faults.take("E14", endpoint=target.endpoint) is not None
         now = self._host.clock.now()
         data = {}
         if "Input" in target.modes:
-            data["endpointInput"] = target.side("INPUT", *request)
+            data["endpointInput"] = target.side("INPUT", *request, as_base64=mixed)
         if "Output" in target.modes:
-            data["endpointOutput"] = target.side("OUTPUT", *answer)
-        metadata = {"eventId": str(uuid.uuid4())}
+            data["endpointOutput"] = target.side("OUTPUT", *answer, as_base64=mixed)
+        metadata: dict[str, Any] = {"eventId": str(uuid.uuid4())}
+        if custom_attributes:
+            metadata["customAttributes"] = [custom_attributes]
         if inference_id:
             metadata["inferenceId"] = inference_id
+        if source:
+            metadata["invocationSource"] = source
         metadata["inferenceTime"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         line = json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}, ensure_ascii=False)
         with self._lock:
@@ -127,7 +176,8 @@ class Capture:
         key = f"{prefix.rstrip('/')}/{path}" if prefix.strip("/") else path
         client = self._host.client("s3", target.role, target.scope)
         body = ("\n".join(buffer.lines) + "\n").encode()
-        client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": target.key} if target.key else {}
+        client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **encryption)
 
     def _put_back(self, target: CaptureTarget, hour: int, buffer: _Buffer) -> None:
         if buffer.size > MAX_BUFFER_BYTES:

@@ -28,13 +28,15 @@ class Core:
         self.root = root
         self.limits = limits
         self.stopping = threading.Event()
+        self.ticking = threading.Lock()  # held by whoever ticks
         self.store = Store()
         self.faults = Faults()
         self.spawner = Spawner(root)
-        self.events = Events(host, self.faults)
+        self.events = Events(self)
         self.metrics = Metrics(host, limits.metric_seconds)
-        self.capture = Capture(host, limits.capture_seconds)
+        self.capture = Capture(host, limits.capture_seconds, self.faults)
         self.live: dict[tuple[Scope, str], LiveEndpoint] = {}
+        self.attended: set[tuple[str, Scope, str]] = set()  # (work, scope, endpoint) that a thread sees to
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
@@ -45,6 +47,19 @@ class Core:
             self._threads = [one for one in self._threads if one.is_alive()]
             self._threads.append(thread)
             thread.start()  # inside: `join` must not meet a thread that has not begun
+
+    def attend(self, work: str, scope: Scope, endpoint: str, run: Callable[[], None]) -> None:
+        """Run `run` in a thread, unless one already sees to this work of the endpoint. It ends with `attended_to`."""
+        with self._lock:
+            if (work, scope, endpoint) in self.attended:
+                return
+            self.attended.add((work, scope, endpoint))
+        self.run(f"{work}-{endpoint}", run)
+
+    def attended_to(self, work: str, scope: Scope, endpoint: str) -> None:
+        """The thread is about to end: what comes after this needs a new one."""
+        with self._lock:
+            self.attended.discard((work, scope, endpoint))
 
     def log(self, group: str, stream: str, lines: list[str], scope: Scope) -> None:
         """Lines to the host's log. A host that refuses them must not end a container."""

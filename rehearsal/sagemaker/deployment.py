@@ -1,245 +1,146 @@
-"""Bringing an endpoint to a config: first creation, and blue/green updates that give way to alarms.
+"""What every deployment of a config to an endpoint has in common, its fleets and its end; and CreateEndpoint's."""
 
-Time: waits between steps run on the cloud's clock; starting real processes is measured on the wall, and
-MaximumExecutionTimeoutInSeconds is compared with the sum of both.
-"""
-
-import threading
-import time
-from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.sagemaker import summaries
+from rehearsal.sagemaker.blueprint import Blueprint
 from rehearsal.sagemaker.core import Core
-from rehearsal.sagemaker.fleet import Fleet, FleetError
-from rehearsal.sagemaker.live import LiveEndpoint
-from rehearsal.sagemaker.rollout import Rollout, Step
+from rehearsal.sagemaker.faults import declare
+from rehearsal.sagemaker.fleet import Fleet
+from rehearsal.sagemaker.hosted import FleetError
+from rehearsal.sagemaker.live import LiveEndpoint, Route, Routing, Share
 from rehearsal.sagemaker.store import Record
 
-_WATCH_SECONDS = 0.1  # wall, between looks at the alarms
+WATCH_SECONDS = 0.1  # wall, between looks at alarms and faults
+_REASON_CHARS = 1024
 
-
-class RollBackError(Exception):
-    """The update gives way to the old fleet; the text is for the log only, the service does not tell it."""
+declare("A05", "endpoint")
 
 
 class ClosingError(Exception):
     """The cloud is shutting down."""
 
 
-@dataclass(frozen=True)
-class Blueprint:
-    """A config and its models as they were when the call was accepted."""
-
-    config: dict[str, Any]
-    variants: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
-
-    def fleets(self, core: Core, live: LiveEndpoint) -> list[Fleet]:
-        """New fleets, not started."""
-        return [
-            Fleet(core, live.scope, live.name, config=self.config, variant_record=variant, model=model)
-            for variant, model in self.variants
-        ]
-
-
 class Deployment:
-    """One CreateEndpoint (`rollout` None) or UpdateEndpoint at work. `summary` is what DescribeEndpoint shows of it."""
+    """One CreateEndpoint or UpdateEndpoint at work in a thread of its own (`run`). `summary` is what DescribeEndpoint
+    shows of it. The record's `_target` says what is being deployed, `_live` what was deployed before.
+    """
 
-    def __init__(
-        self, core: Core, live: LiveEndpoint, record: Record, blueprint: Blueprint, rollout: Rollout | None
-    ) -> None:
+    def __init__(self, core: Core, live: LiveEndpoint, record: Record, blueprint: Blueprint) -> None:
         self._core = core
         self._live = live
         self._record = record
         self._blueprint = blueprint
-        self._rollout = rollout
         self._clock = core.host.clock
         self._started = self._clock.now()
-        self._wall_started = time.monotonic()
-        self._baked_cloud = self._baked_wall = 0.0
         self._status: Record | None = None
-        self._new = blueprint.fleets(core, live)
-        self._weights = {one["VariantName"]: one.get("InitialVariantWeight", 1.0) for one, _ in blueprint.variants}
-        self._faults = {row for row in ("A01", "A03", "A09") if rollout and core.faults.take(row, endpoint=live.name)}
-        self._old = {name: [(s.fleet, s.weight) for s in route.shares] for name, route in live.routes.items()}
+        self._new, self._new_shadows = blueprint.fleets(core, live.scope, live.name)
+        self._weights = {one["VariantName"]: one.get("InitialVariantWeight", 1.0) for one in blueprint.variants()}
+        self._before = live.routing()
+        live.stand([*self._new, *self._new_shadows])
+        record |= {"_deployment": self, "_target": blueprint.json()}
 
     def summary(self) -> Record:
         """PendingDeploymentSummary."""
-        return {
-            "EndpointConfigName": self._blueprint.config["EndpointConfigName"],
+        shown = {
+            "EndpointConfigName": self._blueprint.name,
             "StartTime": self._started,
-            "ProductionVariants": [
-                summaries.pending_variant(one, self._weights[one.variant], self._status) for one in self._new
-            ],
+            "ProductionVariants": [self._pending(one) for one in self._new],
+            "ShadowProductionVariants": [self._pending(one) for one in self._new_shadows],
         }
+        return {key: value for key, value in shown.items() if value}
+
+    def _pending(self, fleet: Fleet) -> Record:
+        return summaries.pending_variant(fleet, self._weights[fleet.variant], self._status)
 
     def run(self) -> None:
         """To the end, whatever it is."""
         try:
-            self._hang_on_request()
-            self._update() if self._rollout else self._create()
+            self._work()
         except ClosingError:
             pass
+        except Exception as error:  # a defect, here or of the host: no deployment may be left that nobody ends
+            self._log(f"{type(error).__name__}: {error}")
+            self._end("Failed", f"Request to service failed. {error}")
         finally:
             if self._core.stopping.is_set():
-                self._close(self._new)
+                self._live.close(self._fleets)
 
-    def _hang_on_request(self) -> None:
-        if self._core.faults.take("A05", endpoint=self._live.name):
+    def _work(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def _fleets(self) -> list[Fleet]:
+        return [*self._new, *self._new_shadows]
+
+    def _hang(self, row: str) -> None:
+        """While the fault is armed for it: until the faults are cleared."""
+        if self._core.faults.take(row, endpoint=self._live.name):
             generation = self._core.faults.generation
             while self._core.faults.generation == generation:
-                self._wait(_WATCH_SECONDS)
+                self._wait(WATCH_SECONDS)
 
-    def _create(self) -> None:
-        self._show("Creating", "Starting the instances of the endpoint.")
-        try:
-            self._start()
-        except ClosingError:
-            raise
-        except Exception as error:
-            self._close(self._new)
-            self._fail(str(error) if isinstance(error, FleetError) else f"Request to service failed. {error}")
-            return
-        for fleet in self._new:
-            self._live.set_shares(fleet.variant, [(fleet, 1.0)], self._weights[fleet.variant])
-        self._end("InService")
-
-    def _update(self) -> None:
-        assert self._rollout is not None
-        try:
-            self._show("Creating", "Starting the new fleet.")
-            self._start()
-            if "A01" in self._faults:
-                raise RollBackError("asked for by fault A01")
-            for step in self._rollout.steps:
-                self._shift(step)
-                if self._faults & {"A03", "A09"}:
-                    raise RollBackError("asked for by fault A03 or A09")
-                self._bake(step)
-        except ClosingError:
-            raise
-        except Exception as error:  # also of the disk or the host: the old fleet goes on serving
-            self._roll_back(f"{type(error).__name__}: {error}")
-            return
-        self._finish()
-
-    def _start(self) -> None:
-        for fleet in self._new:
+    def _start(self, fleets: list[Fleet]) -> None:
+        for fleet in fleets:
             fleet.prepare()
             self._check()
-        for fleet in self._new:
+        for fleet in fleets:
             fleet.scale(fleet.count)
-        for fleet in self._new:
+        for fleet in fleets:
             fleet.await_healthy(self._check)
         self._check()
 
-    def _shift(self, step: Step) -> None:
-        self._show("ActivatingTraffic", "Activating traffic on the new fleet.")
-        for fleet in self._new:
-            part = step.instances(fleet.count) / fleet.count if fleet.count else 1.0
-            old = [(one, weight * (1 - part)) for one, weight in self._old.get(fleet.variant, [])]
-            self._live.set_shares(fleet.variant, [*old, (fleet, part if old else 1.0)], self._weights[fleet.variant])
-        for variant in set(self._old) - set(self._weights):
-            self._live.set_shares(variant, self._old[variant], 0.0)
-
-    def _bake(self, step: Step) -> None:
-        count = sum(step.instances(fleet.count) for fleet in self._new)
-        kind = "canary" if step.size else "full"
-        if step.bake_seconds:
-            self._show(
-                "Baking",
-                f"Baking for {step.bake_seconds} seconds ({step.wait_name}) with traffic enabled on {kind} capacity of "
-                f"{count} instance(s).",
-            )
-        began, wall = self._clock.now(), time.monotonic()
-        while (left := began + step.bake_seconds - self._clock.now()) > 0:
-            self._check()
-            self._wait(min(_WATCH_SECONDS, left / self._clock.speed) if self._clock.speed else _WATCH_SECONDS)
-        self._baked_cloud += step.bake_seconds
-        self._baked_wall += time.monotonic() - wall
-        self._core.metrics.flush()
-        self._check()
-
     def _check(self) -> None:
+        """Raise if the deployment must not go on."""
         self._wait(0)
-        if self._rollout is None:
-            return
-        for alarm in self._rollout.alarms:
-            # An alarm that does not exist is ignored: the service documents that automatic rollback then does not work.
-            if self._core.host.alarm_state(alarm, self._live.scope) == "ALARM":
-                raise RollBackError(f"alarm {alarm} is in ALARM")
-        spent = self._baked_cloud + time.monotonic() - self._wall_started - self._baked_wall
-        if spent > self._rollout.timeout_seconds:
-            raise RollBackError(f"the update took longer than {self._rollout.timeout_seconds} s")
 
     def _wait(self, seconds: float) -> None:
         if self._core.stopping.wait(seconds):
             raise ClosingError
 
-    def _finish(self) -> None:
-        self._show("Deleting", "Terminating the old fleet.")
-        for fleet in self._new:
-            self._live.set_shares(fleet.variant, [(fleet, 1.0)])
-        with self._live.lock:
-            for variant in set(self._live.routes) - set(self._weights):
-                del self._live.routes[variant]
-        self._close([fleet for shares in self._old.values() for fleet, _ in shares])
-        self._end("InService")
+    def _target(self) -> Routing:
+        """All traffic on the new fleets."""
 
-    def _roll_back(self, reason: str) -> None:
-        self._log(f"update to {self._blueprint.config['EndpointConfigName']} rolls back: {reason}")
-        self._set_status("RollingBack")
-        if "A03" in self._faults:
-            for variant, shares in self._old.items():
-                fleets = [fleet for fleet in self._new if fleet.variant == variant]
-                mixed = [(fleet, weight / 2) for fleet, weight in shares] + [(fleet, 0.5) for fleet in fleets]
-                self._live.set_shares(variant, mixed)
-            self._end("UpdateRollbackFailed", rolled_back=True)
-            return
-        old_weights: dict[str, float] = self._record["_weights"]
-        for variant, shares in self._old.items():
-            self._live.set_shares(variant, shares, old_weights[variant])
-        with self._live.lock:
-            for variant in set(self._live.routes) - set(self._old):
-                del self._live.routes[variant]
-        self._close(self._new)
-        self._end("InService", rolled_back=True)
+        def routes(fleets: list[Fleet]) -> dict[str, Route]:
+            return {one.variant: Route(self._weights[one.variant], [Share(one, 1.0)]) for one in fleets}
 
-    def _close(self, fleets: list[Fleet]) -> None:
-        stops = [threading.Thread(target=fleet.close, daemon=True) for fleet in fleets]
-        for stop in stops:
-            stop.start()
-        for stop in stops:
-            stop.join()
+        return Routing(routes(self._new), routes(self._new_shadows))
 
     def _show(self, status: str, message: str) -> None:
         self._status = {"Status": status, "StatusMessage": message, "StartTime": self._clock.now()}
         summaries.publish(self._core, self._record, self._live, self.summary())
 
-    def _set_status(self, status: str) -> None:
-        with self._core.store.lock:
-            self._record["EndpointStatus"] = status
-            self._record["LastModifiedTime"] = self._clock.now()
-        summaries.publish(self._core, self._record, self._live)
+    def _become(self, status: str, reason: str | None = None) -> None:
+        summaries.set_status(self._core, self._live, self._record, status, reason)
 
-    def _end(self, status: str, *, rolled_back: bool = False) -> None:
+    def _end(self, status: str, reason: str | None = None, **changes: Any) -> None:
         with self._core.store.lock:
-            if not rolled_back:
-                self._record["EndpointConfigName"] = self._blueprint.config["EndpointConfigName"]
-                self._record["_config"] = self._blueprint.config
-                self._record["_weights"] = dict(self._weights)
-                if self._record.get("_requested"):
-                    self._record["LastDeploymentConfig"] = self._record["_requested"]
-            self._record["_deployment"] = None
-            self._record.pop("FailureReason", None)
-        self._set_status(status)
+            self._record |= {**changes, "_deployment": None, "_target": None}
+        self._become(status, reason[:_REASON_CHARS] if reason else None)
 
-    def _fail(self, reason: str) -> None:
-        with self._core.store.lock:
-            self._record["FailureReason"] = reason
-            self._record["_deployment"] = None
-        self._log(reason)
-        self._set_status("Failed")
+    def _reached(self, **changes: Any) -> None:
+        """The new config is live."""
+        self._end("InService", EndpointConfigName=self._blueprint.name, _live=self._blueprint.json(), **changes)
 
     def _log(self, line: str) -> None:
         self._core.log(f"/aws/sagemaker/Endpoints/{self._live.name}", "deployment", [line], self._live.scope)
+
+
+class Creation(Deployment):
+    """CreateEndpoint: no guardrails. What fails ends as Failed, with the reason and nothing running."""
+
+    def _work(self) -> None:
+        self._hang("A05")
+        self._show("Creating", "Starting the instances of the endpoint.")
+        try:
+            self._start(self._fleets)
+        except ClosingError:
+            raise
+        except Exception as error:
+            self._live.close(self._fleets)
+            reason = str(error) if isinstance(error, FleetError) else f"Request to service failed. {error}"
+            self._log(reason)
+            self._end("Failed", reason)
+            return
+        self._live.replace(self._target())
+        self._reached()

@@ -1,18 +1,12 @@
 """Endpoint configs."""
 
-from typing import Any
-
 from rehearsal.sagemaker import events
 from rehearsal.sagemaker.actions import Call, action
-from rehearsal.sagemaker.errors import invalid, not_emulated
+from rehearsal.sagemaker.config_rules import check_config
+from rehearsal.sagemaker.errors import invalid
+from rehearsal.sagemaker.event_details import publish
 from rehearsal.sagemaker.listing import listed
 from rehearsal.sagemaker.store import Record
-
-_NOT_EMULATED = {
-    "ShadowProductionVariants": "shadow variants",
-    "AsyncInferenceConfig": "asynchronous endpoints",
-    "ExplainerConfig": "online explainability",
-}
 
 
 @action("CreateEndpointConfig")
@@ -22,31 +16,14 @@ def create_endpoint_config(call: Call) -> Record:
     arn = call.arn("endpoint-config", name)
     if name in call.state.endpoint_configs:
         raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
-    for member, feature in _NOT_EMULATED.items():
-        if member in call.params:
-            raise not_emulated(f"{feature} ({member})")
-    names = [variant["VariantName"] for variant in call.params["ProductionVariants"]]
-    if len(set(names)) < len(names):
-        raise invalid("Variant names must be unique within an endpoint configuration.")
-    for variant in call.params["ProductionVariants"]:
-        _check_variant(call, variant)
+    check_config(call)
     record = call.new("EndpointConfigArn", arn)
-    record["ProductionVariants"] = [{"InitialVariantWeight": 1.0, **one} for one in record["ProductionVariants"]]
+    for key in ("ProductionVariants", "ShadowProductionVariants"):
+        if key in record:
+            record[key] = [{"InitialVariantWeight": 1.0, **one} for one in record[key]]
     call.state.endpoint_configs[name] = record
-    _publish(call, record)
+    publish(call.core, events.ENDPOINT_CONFIG, record)
     return call.show(record)
-
-
-def _check_variant(call: Call, variant: dict[str, Any]) -> None:
-    if "ServerlessConfig" in variant:
-        raise not_emulated("serverless variants (ServerlessConfig)")
-    if "ModelName" not in variant:
-        raise not_emulated("inference components (a variant without ModelName)")
-    for member in ("InstanceType", "InitialInstanceCount"):
-        if member not in variant:
-            raise invalid(f"{member} is required for production variant {variant['VariantName']}.")
-    if variant["ModelName"] not in call.state.models:
-        raise invalid(f'Could not find model "{call.arn("model", variant["ModelName"])}".')
 
 
 @action("DescribeEndpointConfig")
@@ -61,7 +38,7 @@ def delete_endpoint_config(call: Call) -> Record:
     record = find_config(call)
     del call.state.endpoint_configs[record["EndpointConfigName"]]
     call.state.tags.pop(record["EndpointConfigArn"], None)
-    _publish(call, record)
+    publish(call.core, events.ENDPOINT_CONFIG, record)
     return {}
 
 
@@ -77,10 +54,3 @@ def find_config(call: Call) -> Record:
     if name not in call.state.endpoint_configs:
         raise invalid(f'Could not find endpoint configuration "{call.arn("endpoint-config", name)}".')
     return call.state.endpoint_configs[name]
-
-
-def _publish(call: Call, record: Record) -> None:
-    detail = {key: record[key] for key in ("EndpointConfigName", "EndpointConfigArn", "ProductionVariants")}
-    detail["CreationTime"] = events.epoch_ms(record["CreationTime"])
-    detail["Tags"] = dict(call.state.tags.get(record["EndpointConfigArn"], {}))
-    call.core.events.put(events.ENDPOINT_CONFIG, record["EndpointConfigArn"], detail, call.scope)

@@ -1,20 +1,21 @@
 """Endpoints: the API in front of deployments."""
 
-import copy
-from typing import Any
-
-from rehearsal.sagemaker import summaries
+from rehearsal.sagemaker import capacity, quotas, summaries
 from rehearsal.sagemaker.actions import Call, action
-from rehearsal.sagemaker.deployment import Blueprint, Deployment
+from rehearsal.sagemaker.bluegreen import BlueGreen
+from rehearsal.sagemaker.blueprint import Blueprint
+from rehearsal.sagemaker.deployment import Creation, Deployment
 from rehearsal.sagemaker.endpoint_configs import find_config
-from rehearsal.sagemaker.errors import ServiceError, invalid
+from rehearsal.sagemaker.errors import invalid
 from rehearsal.sagemaker.listing import listed
 from rehearsal.sagemaker.live import LiveEndpoint
-from rehearsal.sagemaker.rollout import plan
+from rehearsal.sagemaker.live_config import live_config
+from rehearsal.sagemaker.rolling import Rolling
+from rehearsal.sagemaker.rollout import ALL_AT_ONCE, Rollout, guards_traffic, plan
 from rehearsal.sagemaker.store import Record
+from rehearsal.sagemaker.update import Update
 
 _IN_PROGRESS = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-_RETAINED = {"DesiredInstanceCount": "InitialInstanceCount", "DesiredWeight": "InitialVariantWeight"}
 
 
 @action("CreateEndpoint")
@@ -22,77 +23,86 @@ def create_endpoint(call: Call) -> Record:
     """Starts the first fleets. Guardrails apply to updates only; a DeploymentConfig is kept for later."""
     name = call.params["EndpointName"]
     arn = call.arn("endpoint", name)
-    if name in call.state.endpoints:
+    if name.lower() in {one.lower() for one in call.state.endpoints}:
         raise invalid(f'Cannot create already existing endpoint "{arn}".')
-    blueprint = _blueprint(call, find_config(call))
-    plan(call.params.get("DeploymentConfig"), _sizes(blueprint))
-    _refuse_by_fault(call)
+    blueprint = Blueprint.of(call, find_config(call))
+    plan(call.params.get("DeploymentConfig"), blueprint.sizes())
+    quotas.check_instances(call, quotas.of_fleets(blueprint.variants()))
+    quotas.check_serverless(call, blueprint.production)
     record = call.new("EndpointArn", arn)
     record["LastDeploymentConfig"] = record.pop("DeploymentConfig", None)
-    record |= {"EndpointStatus": "Creating", "LastModifiedTime": record["CreationTime"], "_config": blueprint.config}
+    record |= {"EndpointStatus": "Creating", "LastModifiedTime": record["CreationTime"], "_live": None}
     call.state.endpoints[name] = record
     live = call.core.live[call.scope, name] = LiveEndpoint(call.scope, name)
-    _deploy(call, record, live, blueprint, None)
+    _start(call, record, live, Creation(call.core, live, record, blueprint))
     return call.show(record)
 
 
 @action("UpdateEndpoint")
 def update_endpoint(call: Call) -> Record:
-    """Blue/green to another config, under the request's or the retained DeploymentConfig."""
+    """Another config, under the request's or the retained DeploymentConfig."""
     record = find_endpoint(call)
     _refuse_in_progress(record)
-    if record["EndpointStatus"] == "Failed":
-        raise invalid(f'Cannot update endpoint "{record["EndpointArn"]}" in status Failed: it can only be deleted.')
     live = call.core.live[call.scope, record["EndpointName"]]
-    blueprint = _retained(call, live, record, _blueprint(call, find_config(call)))
+    blueprint, running = Blueprint.of(call, find_config(call)), Blueprint.kept(record["_live"])
+    blueprint.retain(call.params, running)
     requested = call.params.get("DeploymentConfig")
     if call.params.get("RetainDeploymentConfig"):
         requested = record.get("LastDeploymentConfig")
-    rollout = plan(requested, _sizes(blueprint))
-    if {one["VariantName"] for one, _ in blueprint.variants} != set(live.routes):
-        rollout = plan(None, _sizes(blueprint))  # guardrails need the same variant names: documented exclusion
-    _refuse_by_fault(call)
-    record |= {"EndpointStatus": "Updating", "LastModifiedTime": call.now, "_requested": requested}
-    _deploy(call, record, live, blueprint, rollout)
+    _refuse_scaled(call, blueprint, running)
+    rollout = _rollout(requested, blueprint, running, live)
+    delta = quotas.of_fleets(blueprint.variants())
+    if rollout.rolling:
+        delta = quotas.of_rolling(blueprint.production[0], running.sizes()[0], rollout)
+    quotas.check_instances(call, delta)
+    quotas.check_serverless(call, blueprint.production, live.fleets())
+    record |= {"EndpointStatus": "Updating", "LastModifiedTime": call.now}
+    kind: type[Update] = Rolling if rollout.rolling else BlueGreen
+    _start(call, record, live, kind(call.core, live, record, blueprint, rollout, requested=requested))
     return call.show(record)
 
 
-def _deploy(call: Call, record: Record, live: LiveEndpoint, blueprint: Blueprint, rollout: Any) -> None:
-    deployment = Deployment(call.core, live, record, blueprint, rollout)
-    record["_deployment"] = deployment
+def _refuse_scaled(call: Call, blueprint: Blueprint, running: Blueprint) -> None:
+    """A variant that is a scalable target keeps its name and instance type, as the developer guide says of updates of
+    endpoints with automatic scaling."""
+    scaled = call.core.host.scalable_variants(call.params["EndpointName"], call.scope)
+    types = {one["VariantName"]: one.get("InstanceType") for one in blueprint.production}
+    changed = [
+        one["VariantName"]
+        for one in running.production
+        if one["VariantName"] in scaled and types.get(one["VariantName"]) != one.get("InstanceType")
+    ]
+    if changed:
+        raise invalid(
+            f'The variant(s) "[{", ".join(changed)}]" must be deregistered as scalable targets with AWS Auto Scaling '
+            "before they can be removed or have their instance type updated."
+        )
+
+
+def _rollout(requested: Record | None, blueprint: Blueprint, running: Blueprint, live: LiveEndpoint) -> Rollout:
+    """The rollout of the request, or without guardrails where the service documents that it falls back to that."""
+    rollout = plan(requested, blueprint.sizes())
+    names = [{one["VariantName"] for one in some.production} for some in (blueprint, running)]
+    if names[0] != names[1] and guards_traffic(requested):
+        raise invalid(
+            "The new endpoint configuration must have the same variant names as the old one when the DeploymentConfig "
+            f"shifts traffic in steps: it has {', '.join(sorted(names[0]))}, the endpoint "
+            f"{', '.join(sorted(names[1]))}."
+        )
+    variants = [*blueprint.production, *running.production]
+    if any(one.get("InstanceType", "").startswith("ml.inf1.") for one in variants):
+        return ALL_AT_ONCE
+    if any("ServerlessConfig" in one or "ModelName" not in one for one in variants):
+        return ALL_AT_ONCE
+    several = len(blueprint.production) > 1 or any(len(route.shares) > 1 for route in live.routing().routes.values())
+    if rollout.rolling and (several or not all(blueprint.sizes() + running.sizes())):
+        return ALL_AT_ONCE
+    return rollout
+
+
+def _start(call: Call, record: Record, live: LiveEndpoint, deployment: Deployment) -> None:
     summaries.publish(call.core, record, live)
     call.core.run(f"deploy-{live.name}", deployment.run)
-
-
-def _blueprint(call: Call, config: Record) -> Blueprint:
-    variants = []
-    for variant in config["ProductionVariants"]:
-        model = call.state.models.get(variant["ModelName"])
-        if model is None:
-            raise invalid(f'Could not find model "{call.arn("model", variant["ModelName"])}".')
-        variants.append((copy.deepcopy(variant), copy.deepcopy(model)))
-    return Blueprint(copy.deepcopy(config), tuple(variants))
-
-
-def _retained(call: Call, live: LiveEndpoint, record: Record, blueprint: Blueprint) -> Blueprint:
-    if not call.params.get("RetainAllVariantProperties", False):
-        return blueprint
-    excluded = {one["VariantPropertyType"] for one in call.params.get("ExcludeRetainedVariantProperties", [])}
-    running = {one["VariantName"]: one for one in summaries.variants(live)}
-    for variant, _ in blueprint.variants:
-        for shown, member in _RETAINED.items():
-            if variant["VariantName"] in running and shown not in excluded:
-                variant[member] = running[variant["VariantName"]][shown]
-    if "DataCaptureConfig" not in excluded:
-        kept = record["_config"].get("DataCaptureConfig")
-        blueprint.config.pop("DataCaptureConfig", None)
-        if kept:
-            blueprint.config["DataCaptureConfig"] = copy.deepcopy(kept)
-    return blueprint
-
-
-def _sizes(blueprint: Blueprint) -> list[int]:
-    return [variant.get("InitialInstanceCount", 1) for variant, _ in blueprint.variants]
 
 
 @action("UpdateEndpointWeightsAndCapacities")
@@ -100,36 +110,16 @@ def update_weights(call: Call) -> Record:
     """Weights and instance counts in place, without guardrails."""
     record = find_endpoint(call)
     _refuse_in_progress(record)
+    if record["EndpointStatus"] != "InService":
+        raise invalid(f'Cannot update endpoint "{record["EndpointArn"]}" in status {record["EndpointStatus"]}.')
     live = call.core.live[call.scope, record["EndpointName"]]
     wanted = call.params["DesiredWeightsAndCapacities"]
-    for one in wanted:
-        if one["VariantName"] not in live.routes:
-            raise invalid(f'Variant "{one["VariantName"]}" does not exist in endpoint "{record["EndpointArn"]}".')
-    before = record["EndpointStatus"]
+    capacity.check_change(call, live, record, wanted)
+    change = capacity.Change(call.core, live, record, wanted)
     record |= {"EndpointStatus": "Updating", "LastModifiedTime": call.now}
     summaries.publish(call.core, record, live)
-    call.core.run(f"scale-{live.name}", _apply, call, record, live, wanted, before)
+    call.core.run(f"scale-{live.name}", change.run)
     return call.show(record)
-
-
-def _apply(call: Call, record: Record, live: LiveEndpoint, wanted: list[dict[str, Any]], before: str) -> None:
-    for one in wanted:
-        route = live.routes[one["VariantName"]]
-        if "DesiredInstanceCount" in one:
-            route.main.scale(one["DesiredInstanceCount"])
-    core = call.core
-    for one in wanted:
-        fleet = live.routes[one["VariantName"]].main
-        while fleet.healthy_count < fleet.count and not core.stopping.wait(0.05):
-            if any(instance.exits >= core.limits.startup_exits for instance in fleet.instances):
-                fleet.scale(max(1, fleet.healthy_count))
-    with core.store.lock:
-        for one in wanted:
-            if "DesiredWeight" in one:
-                live.routes[one["VariantName"]].weight = one["DesiredWeight"]
-                record["_weights"][one["VariantName"]] = one["DesiredWeight"]
-        record |= {"EndpointStatus": before, "LastModifiedTime": core.host.clock.now()}
-    summaries.publish(core, record, live)
 
 
 @action("DescribeEndpoint")
@@ -137,11 +127,16 @@ def describe_endpoint(call: Call) -> Record:
     """Status, what answers now, and the deployment in progress."""
     record = find_endpoint(call)
     live = call.core.live[call.scope, record["EndpointName"]]
-    shown = dict(record)
-    shown["ProductionVariants"] = summaries.variants(live) or None
-    shown["DataCaptureConfig"] = summaries.capture(record["_config"])
-    deployment = record["_deployment"] if record.get("_deployment") else None
-    shown["PendingDeploymentSummary"] = deployment.summary() if deployment else None
+    deployment: Deployment | None = record.get("_deployment")
+    config = live_config(record)
+    members = ("AsyncInferenceConfig", "MetricsConfig")
+    shown = record | {key: config[key] for key in members if key in config}
+    shown |= {
+        "ProductionVariants": summaries.variants(live) or None,
+        "ShadowProductionVariants": summaries.variants(live, shadows=True) or None,
+        "DataCaptureConfig": summaries.capture(config),
+        "PendingDeploymentSummary": deployment.summary() if deployment else None,
+    }
     return call.show(shown)
 
 
@@ -149,22 +144,12 @@ def describe_endpoint(call: Call) -> Record:
 def delete_endpoint(call: Call) -> Record:
     """Requests in flight end, processes stop, then the endpoint is gone."""
     record = find_endpoint(call)
-    _refuse_in_progress(record)
+    _refuse_in_progress(record, deleting=True)
     record |= {"EndpointStatus": "Deleting", "LastModifiedTime": call.now}
     live = call.core.live[call.scope, record["EndpointName"]]
     summaries.publish(call.core, record, live)
-    call.core.run(f"delete-{live.name}", _remove, call, record, live)
+    call.core.run(f"delete-{live.name}", live.remove, call.core, record)
     return {}
-
-
-def _remove(call: Call, record: Record, live: LiveEndpoint) -> None:
-    fleets = live.fleets()
-    for fleet in fleets:
-        fleet.close()
-    with call.core.store.lock:
-        call.state.endpoints.pop(live.name, None)
-        call.state.tags.pop(record["EndpointArn"], None)
-        call.core.live.pop((call.scope, live.name), None)
 
 
 @action("ListEndpoints")
@@ -182,15 +167,8 @@ def find_endpoint(call: Call) -> Record:
     return call.state.endpoints[name]
 
 
-def _refuse_in_progress(record: Record) -> None:
+def _refuse_in_progress(record: Record, *, deleting: bool = False) -> None:
     if record["EndpointStatus"] in _IN_PROGRESS:
         raise invalid(f'Cannot update in-progress endpoint "{record["EndpointArn"]}".')
-
-
-def _refuse_by_fault(call: Call) -> None:
-    if call.core.faults.take("A08", endpoint=call.params["EndpointName"]):
-        raise ServiceError(
-            "ResourceLimitExceeded",
-            "The account-level service limit 'Number of instances across all endpoints' is exceeded by this request. "
-            "Please use AWS Service Quotas to request an increase for this quota.",
-        )
+    if record["EndpointStatus"] == "Failed" and not deleting:
+        raise invalid(f'Cannot update endpoint "{record["EndpointArn"]}" in status Failed: it can only be deleted.')

@@ -2,30 +2,29 @@
 
 import contextlib
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.host import ImageNotFoundError, Scope
-from rehearsal.sagemaker.archive import ArchiveError, unpack
+from rehearsal.host import Scope
 from rehearsal.sagemaker.capture import CaptureTarget
 from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.faults import declare
+from rehearsal.sagemaker.hosted import FleetError, HostedContainer, containers_of, host_containers, remove_tree
 from rehearsal.sagemaker.instance import Instance
-from rehearsal.sagemaker.objects import TransferError, fetch, parse_uri
+from rehearsal.sagemaker.trouble import Trouble
 
 _POLL_SECONDS = 0.05
 
-
-class FleetError(Exception):
-    """The fleet cannot serve; the text is the service's FailureReason."""
+declare("A10", "endpoint")
 
 
 class Fleet:
     """Model data in a read-only directory, and `count` servers on it.
 
-    `variant_record` is the config's production variant, `model` the model's record with its container resolved.
+    `variant_record` is the config's production variant, `model` the model's record with its containers resolved; None
+    for instances that host inference components, which bring their own containers.
     """
 
     def __init__(
@@ -36,79 +35,67 @@ class Fleet:
         *,
         config: dict[str, Any],
         variant_record: dict[str, Any],
-        model: dict[str, Any],
+        model: dict[str, Any] | None,
+        shadow: bool = False,
     ) -> None:
-        container = model["_container"]
         self.core = core
         self.scope = scope
         self.endpoint = endpoint
         self.config_name: str = config["EndpointConfigName"]
         self.variant_record = variant_record
         self.variant: str = variant_record["VariantName"]
-        self.count: int = variant_record.get("InitialInstanceCount", 1)
+        # Instances wanted, as DescribeEndpoint's DesiredInstanceCount shows it; a serverless variant starts with those
+        # of its ProvisionedConcurrency, or none.
+        serverless = variant_record.get("ServerlessConfig")
+        initial = variant_record.get("InitialInstanceCount", 1)
+        self.count: int = serverless.get("ProvisionedConcurrency", 0) if serverless else initial
+        self.reserved: int | None = None  # counted against the quota instead of `count`, where a deployment says so
+        self.random_routing = variant_record.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM") == "RANDOM"
+        model = model or {"ExecutionRoleArn": config.get("ExecutionRoleArn", "")}
         self.role: str = model.get("ExecutionRoleArn", "")
         self.isolated = bool(model.get("EnableNetworkIsolation", False))
-        self.environment: dict[str, str] = container.get("Environment", {})
         self.capture = CaptureTarget.of(config.get("DataCaptureConfig", {}), scope, endpoint, self.variant, self.role)
         self.token = secrets.token_hex(4)
         self.directory = core.root / "fleets" / f"{endpoint}-{self.token}"
         self.instances: list[Instance] = []
         self.never_healthy = core.faults.take("A10", endpoint=endpoint) is not None
+        self.trouble = Trouble.of(core, shadow=shadow, endpoint=endpoint, config=self.config_name, variant=self.variant)
         self.resolved_at = core.host.clock.now()
-        self._container = container
+        self.containers: list[HostedContainer] = []
+        self._model = model
         self._numbers = 0
         self._lock = threading.Lock()
+        self._closing = threading.Lock()
+        self._closed = False
 
     def prepare(self) -> None:
-        """Resolve the image and unpack the model. Raises FleetError; a refused archive leaves no file."""
-        uri = self._container["Image"]
-        try:
-            self.image = self.core.host.image(uri)
-        except ImageNotFoundError as error:
-            raise FleetError(
-                f"The image '{uri}' does not exist. Specify an image that the registry of this account holds. {error}"
-            ) from error
-        (self.directory / "opt/ml/model").mkdir(parents=True)
-        (self.directory / "tmp").mkdir()
-        if source := self._container.get("ModelDataUrl"):
-            self._load(source)
+        """Resolve the images and unpack the model. Raises FleetError; a refused archive leaves no file."""
+        self.containers = host_containers(self.core, self.scope, self._model, self.directory)
+        if self._closed:  # meanwhile
+            remove_tree(self.directory)
 
-    def _load(self, source: str) -> None:
-        archive = self.directory / "model.tar.gz"
-        name = self._container.get("ContainerHostname", "container_1")
+    def restock(self) -> None:
+        """What a later instance needs is there still: image and model data, fetched once more. Raises FleetError."""
+        scratch = self.directory.with_name(f"{self.directory.name}-{secrets.token_hex(2)}")
         try:
-            bucket, key = parse_uri(source)
-            fetch(self.core.host.client("s3", self.role, self.scope), bucket, key, archive)
-        except Exception as error:
-            if not isinstance(error, TransferError) and not hasattr(error, "response"):
-                raise FleetError(f'Failed to store model data of "{source}" on the instance: {error}') from error
-            raise FleetError(
-                f'Failed to download model data for container "{name}" from URL: "{source}". Please ensure that '
-                f"there is an object located at the URL and that the role passed to CreateModel has permissions to "
-                f"download the object. {error}"
-            ) from error
-        try:
-            unpack(archive, self.directory / "opt/ml/model")
-        except (ArchiveError, OSError) as error:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            raise FleetError(
-                f'Failed to extract model data archive for container "{name}" from URL "{source}". Please ensure that '
-                f"the object located at the URL is a valid tar.gz archive: {error}."
-            ) from error
-        archive.unlink()
+            host_containers(self.core, self.scope, self._model, scratch)
+        finally:
+            remove_tree(scratch)
 
-    def scale(self, count: int) -> None:
-        """Start or stop instances until there are `count`; new ones take traffic when their /ping passes."""
+    def scale(self, running: int) -> None:
+        """Start or stop instances until `running` of them are there; new ones take traffic when their /ping passes.
+
+        Returns when requests in flight on the surplus have ended. `count` stays: it says how many there should be. A
+        closed fleet stays empty.
+        """
         with self._lock:
-            while len(self.instances) < count:
+            while len(self.instances) < running and not self._closed:
                 self._numbers += 1
                 instance = Instance(self, self._numbers)
                 self.instances = [*self.instances, instance]
                 instance.start()
-            surplus, self.instances = self.instances[count:], self.instances[:count]
-            self.count = count
-        for instance in surplus:
-            self._retire(instance)
+            surplus, self.instances = self.instances[running:], self.instances[:running]
+        self._retire_all(surplus)
 
     def await_healthy(self, check: Callable[[], None]) -> None:
         """Return when every instance is healthy. Raises FleetError; `check` may raise to give up earlier."""
@@ -118,7 +105,8 @@ class Fleet:
             check()
             ended = [one for one in self.instances if one.exits >= self.core.limits.startup_exits]
             if ended:
-                detail = f" The container exited {ended[0].exits} times, last with code {ended[0].last_exit}."
+                why = f" ({ended[0].last_reason})" if ended[0].last_reason else ""
+                detail = f" The container exited {ended[0].exits} times, last with code {ended[0].last_exit}{why}."
                 raise FleetError(self._unhealthy() + detail)
             if time.monotonic() > deadline:
                 raise FleetError(self._unhealthy())
@@ -135,26 +123,36 @@ class Fleet:
         """Instances that serve now."""
         return sum(instance.healthy for instance in self.instances)
 
+    @property
+    def in_service_count(self) -> int:
+        """Instances that have served, even if their container is just being restarted."""
+        return sum(all(server.ever_healthy for server in one.servers) for one in self.instances)
+
     def deployed_images(self) -> list[dict[str, Any]]:
         """DescribeEndpoint's DeployedImages."""
-        image = {"SpecifiedImage": self._container["Image"], "ResolutionTime": self.resolved_at}
-        if hasattr(self, "image"):
-            image["ResolvedImage"] = self.image.resolved
-        return [image]
+        return [container.deployed_image() for container in self.containers] or [
+            {"SpecifiedImage": one["Image"], "ResolutionTime": self.resolved_at} for one in containers_of(self._model)
+        ]
 
     def close(self) -> None:
         """Let requests in flight end, then stop all servers and remove the model's files."""
-        stops = [threading.Thread(target=self._retire, args=(one,), daemon=True) for one in self.instances]
+        with self._lock:
+            self._closed = True
+        with self._closing:  # the cloud may close while the deployment does
+            self._retire_all(self.instances)
+            self.instances = []
+            remove_tree(self.directory)
+
+    def _retire_all(self, instances: list[Instance]) -> None:
+        stops = [threading.Thread(target=self._retire, args=(one,), daemon=True) for one in instances]
         for stop in stops:
             stop.start()
         for stop in stops:
             stop.join()
-        self.instances = []
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _retire(self, instance: Instance) -> None:
         deadline = time.monotonic() + self.core.limits.drain_seconds
-        instance.healthy = False  # no new request; one that was just handed to it is counted within a poll
+        instance.draining = True  # no new request; one that was just handed to it is counted within a poll
         self.core.stopping.wait(_POLL_SECONDS)
         while instance.in_flight and time.monotonic() < deadline and not self.core.stopping.is_set():
             self.core.stopping.wait(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""AWS/SageMaker metrics of endpoints, batched as Values and Counts so that percentiles stay exact to three digits."""
+"""AWS/SageMaker metrics, batched as Values and Counts so that percentiles stay exact to three digits."""
 
 import contextlib
 import threading
@@ -8,69 +8,101 @@ from typing import Any
 from rehearsal.host import Host, Scope
 
 NAMESPACE = "AWS/SageMaker"
+ENDPOINTS = "/aws/sagemaker/Endpoints"  # utilisation of instances
 _BUCKET_SECONDS = 10  # cloud time: fine enough for a high-resolution alarm
 _MAX_VALUES = 150  # PutMetricData's bound on distinct values in one datum
-_MICROSECONDS = frozenset({"ModelLatency", "OverheadLatency"})
+_MICROSECONDS = frozenset({"ModelLatency", "OverheadLatency", "ModelSetupTime", "ContainerLatency"})
 
-_Key = tuple[Scope, str, str, str, float, str]
+Dimensions = tuple[tuple[str, str], ...]
+_Fleet = tuple[Scope, str, str, str]  # endpoint, variant, config
+_Series = tuple[Scope, str, Dimensions, str, str]  # namespace, dimensions, name, unit
 
 
 class Metrics:
-    """Counts invocations and hands them to the host in small batches.
+    """Counts what happens and hands it to the host in small batches.
 
-    Every series exists twice, as the service documents: by endpoint and variant, and by endpoint, variant and config,
-    which tells a new fleet from an old one. Error metrics are 0 on success, so their Average is a rate.
+    An invocation's series exist twice, as the service documents: by endpoint and variant, and by endpoint, variant and
+    config, which tells a new fleet from an old one. Error metrics are 0 on success, so their Average is a rate.
     """
 
     def __init__(self, host: Host, seconds: float) -> None:
         self._host = host
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._values: dict[_Key, Counter[float]] = {}
+        self._invocations: dict[tuple[_Fleet, float], dict[str, Counter[float]]] = {}
+        self._others: dict[tuple[_Series, float], Counter[float]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(seconds,), name="sagemaker-metrics", daemon=True)
         self._thread.start()
 
     def invocation(
         self,
-        scope: Scope,
-        endpoint: str,
-        variant: str,
-        config: str,
+        fleet: _Fleet,
         *,
         status: int,
         model_us: float,
         overhead_us: float,
+        instances: int = 1,
+        setup_us: float | None = None,
     ) -> None:
-        """One request. `status` is the container's, 0 when it gave no answer."""
+        """One request. `status` is the container's, 0 when it gave no answer; `instances` share the variant's load."""
         bucket = self._host.clock.now() // _BUCKET_SECONDS * _BUCKET_SECONDS
         values = {
             "Invocations": 1.0,
-            "Invocation4XXErrors": float(400 <= status < 500),
-            "Invocation5XXErrors": float(status == 0 or status >= 500),
-            "InvocationModelErrors": float(not 200 <= status < 300),
+            "InvocationsPerInstance": _rounded(1.0 / max(1, instances)),
+            "Invocation4XXErrors": 1.0 if 400 <= status < 500 else 0.0,
+            "Invocation5XXErrors": 1.0 if status == 0 or status >= 500 else 0.0,
+            "InvocationModelErrors": 0.0 if 200 <= status < 300 else 1.0,
             "ModelLatency": _rounded(model_us),
             "OverheadLatency": _rounded(overhead_us),
         }
+        if setup_us is not None:
+            values["ModelSetupTime"] = _rounded(setup_us)
         with self._lock:
+            counters = self._invocations.get((fleet, bucket))
+            if counters is None:
+                counters = self._invocations[fleet, bucket] = {}
             for name, value in values.items():
-                key = (scope, endpoint, variant, config, bucket, name)
-                counter = self._values.get(key)
+                counter = counters.get(name)
                 if counter is None:
-                    counter = self._values[key] = Counter()
+                    counter = counters[name] = Counter()
                 counter[value] += 1
+
+    def put(
+        self,
+        scope: Scope,
+        dimensions: Dimensions,
+        name: str,
+        value: float,
+        *,
+        unit: str = "Count",
+        namespace: str = NAMESPACE,
+    ) -> None:
+        """One value of any other series."""
+        bucket = self._host.clock.now() // _BUCKET_SECONDS * _BUCKET_SECONDS
+        with self._lock:
+            counter = self._others.setdefault(((scope, namespace, dimensions, name, unit), bucket), Counter())
+            counter[_rounded(value)] += 1
 
     def flush(self) -> None:
         """Hand over everything counted so far."""
         with self._writing:
             with self._lock:
-                batch, self._values = self._values, {}
-            by_scope: dict[Scope, list[dict[str, Any]]] = {}
-            for key, counter in batch.items():
-                by_scope.setdefault(key[0], []).extend(_data(key, counter))
-            for scope, data in by_scope.items():
+                invocations, self._invocations = self._invocations, {}
+                others, self._others = self._others, {}
+            batch: dict[tuple[Scope, str], list[dict[str, Any]]] = {}
+            for ((scope, endpoint, variant, config), bucket), counters in invocations.items():
+                by_variant: Dimensions = (("EndpointName", endpoint), ("VariantName", variant))
+                data = batch.setdefault((scope, NAMESPACE), [])
+                for name, counter in counters.items():
+                    unit = "Microseconds" if name in _MICROSECONDS else "None"
+                    for dimensions in (by_variant, (*by_variant, ("EndpointConfigName", config))):
+                        data += _data(name, dimensions, unit, bucket, counter)
+            for ((scope, namespace, dimensions, name, unit), bucket), counter in others.items():
+                batch.setdefault((scope, namespace), []).extend(_data(name, dimensions, unit, bucket, counter))
+            for (scope, namespace), data in batch.items():
                 with contextlib.suppress(Exception):  # metrics are best effort; the next batch goes on
-                    self._host.put_metrics(NAMESPACE, data, scope)
+                    self._host.put_metrics(namespace, data, scope)
 
     def close(self) -> None:
         """Flush and end."""
@@ -87,21 +119,18 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _data(key: _Key, counter: "Counter[float]") -> list[dict[str, Any]]:
-    _, endpoint, variant, config, bucket, name = key
-    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
-    by_config = [*dimensions, {"Name": "EndpointConfigName", "Value": config}]
-    unit = "Microseconds" if name in _MICROSECONDS else "None"
+def _data(
+    name: str, dimensions: Dimensions, unit: str, bucket: float, counter: "Counter[float]"
+) -> list[dict[str, Any]]:
     values = list(counter)
     return [
         {
             "MetricName": name,
-            "Dimensions": chosen,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
             "Timestamp": bucket,
             "Values": values[start : start + _MAX_VALUES],
             "Counts": [float(counter[value]) for value in values[start : start + _MAX_VALUES]],
             "Unit": unit,
         }
-        for chosen in (dimensions, by_config)
         for start in range(0, len(values), _MAX_VALUES)
     ]

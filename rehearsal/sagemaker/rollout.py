@@ -1,11 +1,18 @@
-"""How a DeploymentConfig shifts traffic: the service's rules, and whole instances out of percentages. Pure."""
+"""How a DeploymentConfig shifts traffic: the service's rules, and whole instances out of percentages. Pure.
 
+Rounding of CAPACITY_PERCENT is not documented: here it is down to whole instances, but at least one.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal.sagemaker.errors import invalid, not_emulated
+from rehearsal.sagemaker.errors import invalid
 
-DEFAULT_TIMEOUT_SECONDS = 14_400
+# Where MaximumExecutionTimeoutInSeconds is left out: the most that the API allows, since no default is documented.
+DEFAULT_TIMEOUT_SECONDS = 28_800
+_SHARES = {"CanarySize": (0, 50), "LinearStepSize": (10, 50), "MaximumBatchSize": (5, 50)}  # percent of the instances
+_SHARES |= {"RollbackMaximumBatchSize": (0, 100)}
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,7 @@ class Step:
     size: dict[str, Any] | None
     bake_seconds: int
     wait_name: str
-    times: int = 1  # LINEAR: the size counts this often
+    times: int = 1  # LINEAR and rolling: the size counts this often
 
     def instances(self, fleet_size: int) -> int:
         """Whole instances, at least one, never more than the fleet."""
@@ -26,11 +33,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Rollout:
-    """Steps, alarms and the time allowed."""
+    """Steps, alarms and the time allowed. `rolling`: the old fleet shrinks with each step, and grows again in
+    batches of `rollback_size` (None: at once) when the update gives way."""
 
     steps: tuple[Step, ...]
     alarms: tuple[str, ...]
     timeout_seconds: int
+    rolling: bool = False
+    rollback_size: dict[str, Any] | None = None
+
+
+ALL_AT_ONCE = Rollout((Step(None, 0, "TerminationWaitInSeconds"),), (), DEFAULT_TIMEOUT_SECONDS)
 
 
 def whole(size: dict[str, Any], fleet_size: int) -> int:
@@ -40,55 +53,86 @@ def whole(size: dict[str, Any], fleet_size: int) -> int:
     return max(1, fleet_size * int(size["Value"]) // 100)
 
 
-def plan(config: dict[str, Any] | None, fleet_sizes: list[int]) -> Rollout:
+def plan(config: dict[str, Any] | None, fleet_sizes: Sequence[int]) -> Rollout:
     """The rollout of a DeploymentConfig, or the service's refusal. None: all at once, no bake."""
     config = config or {}
-    if "RollingUpdatePolicy" in config:
-        if "BlueGreenUpdatePolicy" in config:
+    alarms = _alarms(config.get("AutoRollbackConfiguration", {}).get("Alarms", []))
+    blue_green, rolling = config.get("BlueGreenUpdatePolicy"), config.get("RollingUpdatePolicy")
+    if blue_green is not None and rolling is not None:
+        raise invalid("DeploymentConfig must have either a BlueGreenUpdatePolicy or a RollingUpdatePolicy, not both.")
+    sizes = [size for size in fleet_sizes if size] or [1]
+    if rolling is not None:
+        return _rolling(rolling, alarms, sizes)
+    if blue_green is None:
+        return Rollout(ALL_AT_ONCE.steps, alarms, DEFAULT_TIMEOUT_SECONDS)
+    last = Step(None, blue_green.get("TerminationWaitInSeconds", 0), "TerminationWaitInSeconds")
+    steps = (*_shifts(blue_green["TrafficRoutingConfiguration"], sizes), last)
+    return Rollout(steps, alarms, _timeout(blue_green, steps))
+
+
+def guards_traffic(config: dict[str, Any] | None) -> bool:
+    """Whether the config asks for more than the whole fleet at once: what needs the same variant names."""
+    policy = (config or {}).get("BlueGreenUpdatePolicy", {})
+    kind = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
+    return "RollingUpdatePolicy" in (config or {}) or kind != "ALL_AT_ONCE"
+
+
+def _alarms(given: list[dict[str, Any]]) -> tuple[str, ...]:
+    names = [alarm.get("AlarmName") for alarm in given]
+    if None in names:
+        raise invalid("AlarmName is required for each alarm of AutoRollbackConfiguration.")
+    return tuple(str(name) for name in names)
+
+
+def _rolling(policy: dict[str, Any], alarms: tuple[str, ...], sizes: Sequence[int]) -> Rollout:
+    size, rollback = policy["MaximumBatchSize"], policy.get("RollbackMaximumBatchSize")
+    _check_size("MaximumBatchSize", size, sizes)
+    if rollback:
+        _check_size("RollbackMaximumBatchSize", rollback, sizes)
+    wait, times = policy["WaitIntervalInSeconds"], range(1, _count(size, sizes) + 1)
+    steps = tuple(Step(size, wait, "WaitIntervalInSeconds", number) for number in times)
+    return Rollout(steps, alarms, _timeout(policy, steps), rolling=True, rollback_size=rollback)
+
+
+def _shifts(routing: dict[str, Any], sizes: Sequence[int]) -> list[Step]:
+    kind, wait = routing["Type"], routing["WaitIntervalInSeconds"]
+    allowed = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}.get(kind)
+    for member in ("CanarySize", "LinearStepSize"):
+        if member in routing and member != allowed:
+            raise invalid(f"{member} is not allowed with traffic routing type {kind}.")
+    if allowed is None:
+        return []
+    size = routing.get(allowed)
+    if size is None:
+        raise invalid(f"{allowed} is required with traffic routing type {kind}.")
+    _check_size(allowed, size, sizes)
+    last = 2 if kind == "CANARY" else _count(size, sizes)
+    return [Step(size, wait, "WaitIntervalInSeconds", times) for times in range(1, last)]
+
+
+def _check_size(member: str, size: dict[str, Any], sizes: Sequence[int]) -> None:
+    lowest, highest = _SHARES[member]
+    allowed = f"{lowest} to {highest}" if lowest else f"at most {highest}"
+    for total in sizes:
+        percent = size["Value"] if size["Type"] == "CAPACITY_PERCENT" else 100 * size["Value"] / total
+        if not lowest <= percent <= highest:
             raise invalid(
-                "DeploymentConfig must have either a BlueGreenUpdatePolicy or a RollingUpdatePolicy, not both."
+                f"{member} must be {allowed} percent of the variant's total instance count ({total}); "
+                f"{size['Type']} {size['Value']} is {percent:g} percent."
             )
-        raise not_emulated("rolling updates (RollingUpdatePolicy)")
-    alarms = tuple(alarm["AlarmName"] for alarm in config.get("AutoRollbackConfiguration", {}).get("Alarms", []))
-    policy = config.get("BlueGreenUpdatePolicy")
-    if policy is None:
-        return Rollout((Step(None, 0, "TerminationWaitInSeconds"),), alarms, DEFAULT_TIMEOUT_SECONDS)
-    smallest = min(fleet_sizes, default=1)
-    steps = (
-        *_shifts(policy["TrafficRoutingConfiguration"], smallest),
-        Step(None, policy.get("TerminationWaitInSeconds", 0), "TerminationWaitInSeconds"),
-    )
-    timeout = policy.get("MaximumExecutionTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS)
+
+
+def _count(size: dict[str, Any], sizes: Sequence[int]) -> int:
+    """Steps until the largest need is met: that of the fleet which takes the most of them."""
+    return max(-(-total // whole(size, total)) for total in sizes)
+
+
+def _timeout(policy: dict[str, Any], steps: Sequence[Step]) -> int:
+    timeout = int(policy.get("MaximumExecutionTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS))
     waits = sum(step.bake_seconds for step in steps)
     if waits >= timeout:
         raise invalid(
             f"MaximumExecutionTimeoutInSeconds ({timeout}) must be greater than the sum of all wait intervals and "
             f"TerminationWaitInSeconds ({waits})."
         )
-    return Rollout(steps, alarms, timeout)
-
-
-def _shifts(routing: dict[str, Any], smallest: int) -> list[Step]:
-    kind, wait = routing["Type"], routing["WaitIntervalInSeconds"]
-    if kind == "ALL_AT_ONCE":
-        if "CanarySize" in routing or "LinearStepSize" in routing:
-            raise invalid("CanarySize and LinearStepSize are not allowed with traffic routing type ALL_AT_ONCE.")
-        return []
-    member, other = ("CanarySize", "LinearStepSize") if kind == "CANARY" else ("LinearStepSize", "CanarySize")
-    if other in routing:
-        raise invalid(f"{other} is not allowed with traffic routing type {kind}.")
-    size = routing.get(member)
-    if size is None:
-        raise invalid(f"{member} is required with traffic routing type {kind}.")
-    percent = size["Value"] if size["Type"] == "CAPACITY_PERCENT" else 100 * size["Value"] / smallest
-    lowest = 10 if kind == "LINEAR" else 0
-    if percent > 50 or percent < lowest:
-        allowed = "at most 50" if kind == "CANARY" else "10 to 50"
-        raise invalid(
-            f"{member} must be {allowed} percent of the variant's total instance count ({smallest}); "
-            f"{size['Type']} {size['Value']} is {percent:g} percent."
-        )
-    if kind == "CANARY":
-        return [Step(size, wait, "WaitIntervalInSeconds")]
-    count = -(-smallest // whole(size, smallest))
-    return [Step(size, wait, "WaitIntervalInSeconds", times) for times in range(1, count)]
+    return timeout

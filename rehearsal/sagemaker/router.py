@@ -1,41 +1,27 @@
-"""InvokeEndpoint: from the caller to a container and back, as the service words and counts it."""
+"""The runtime API: from the caller to a container and back, as the service words and counts it."""
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
-
-import aiohttp
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from rehearsal.host import Scope
+from rehearsal.sagemaker import async_queue, runtime_request
+from rehearsal.sagemaker.answers import Answer, error
+from rehearsal.sagemaker.chain import Chain, Exchange, Outcome
 from rehearsal.sagemaker.core import Core
-from rehearsal.sagemaker.instance import Instance
 from rehearsal.sagemaker.live import LiveEndpoint
+from rehearsal.sagemaker.live_config import live_config
+from rehearsal.sagemaker.routing import Lease, Refusal, Routing
+from rehearsal.sagemaker.runtime_request import InvalidRequestError, RuntimeRequest
+from rehearsal.sagemaker.sampling import Sampler
+from rehearsal.sagemaker.shadowing import Shadowing
+from rehearsal.sagemaker.streaming import stream_answer
+from rehearsal.sagemaker.transport import NoAnswerError, Pool
 
 _SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"})
-_CUSTOM = "X-Amzn-SageMaker-Custom-Attributes"
-_FORWARDED = {
-    "content-type": "Content-Type",
-    "accept": "Accept",
-    "x-amzn-sagemaker-custom-attributes": _CUSTOM,
-    "x-amzn-sagemaker-inference-id": "X-Amzn-SageMaker-Inference-Id",
-    "x-amzn-sagemaker-target-model": "X-Amzn-SageMaker-Target-Model",
-}
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class _Reply(NamedTuple):
-    status: int  # 0: no answer from the container
-    headers: Mapping[str, str]
-    body: bytes
-
-
-_TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
-    "each container in Amazon CloudWatch, resolve the issue, and try again."
-)
+StreamedAnswer = tuple[int, dict[str, str], "bytes | AsyncIterator[bytes]"]
 
 
 class Router:
@@ -43,178 +29,113 @@ class Router:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._routing = Routing(core)
+        self._chain = Chain(core)
+        self._shadowing = Shadowing(core, self._chain)
+        core.run("sampler", Sampler(core).run)
 
-    async def invoke(self, endpoint: str, headers: Mapping[str, str], body: bytes, scope: Scope) -> Answer:
-        """Status, headers and body of the API's answer; errors too are answers."""
+    async def invoke(
+        self, endpoint: str, headers: Mapping[str, str], body: bytes, scope: Scope, operation: str = "InvokeEndpoint"
+    ) -> StreamedAnswer:
+        """Status, headers and body of the API's answer; errors too are answers.
+
+        The body is bytes, but for a streamed answer that goes well: then its event stream, to be read to its end or
+        closed.
+        """
         began = time.perf_counter()
-        given = {name.lower(): value for name, value in headers.items()}
         live = self._core.live.get((scope, endpoint))
         record = self._core.store.state(scope).endpoints.get(endpoint)
         if live is None or record is None or record["EndpointStatus"] not in _SERVING:
-            return _error(400, "ValidationError", f"Endpoint {endpoint} of account {scope.account} not found.")
-        if len(body) > self._core.limits.payload_bytes:
-            return _error(
-                413,
-                "ValidationError",
-                f"Body is {len(body)} bytes; it must be at most {self._core.limits.payload_bytes} bytes.",
-            )
-        target = given.get("x-amzn-sagemaker-target-variant")
-        if target and target not in live.routes:
-            return _error(400, "ValidationError", f"Variant {target} not found for endpoint {endpoint}.")
-        sent = {proper: given[name] for name, proper in _FORWARDED.items() if name in given}
-        return await self._send(live, target, sent, body, began)
+            return error(400, "ValidationError", f"Endpoint {endpoint} of account {scope.account} not found.")
+        limits = self._core.limits
+        limit = limits.async_payload_bytes if operation == "InvokeEndpointAsync" else limits.payload_bytes
+        try:
+            request = runtime_request.parse(operation, endpoint, headers, body, limit)
+        except InvalidRequestError as fault:
+            return error(fault.status, "ValidationError", fault.message)
+        if operation == "InvokeEndpointAsync":
+            return await asyncio.to_thread(async_queue.accept, self._core, live, record, request)
+        if refused := _wrong_kind(record, request):
+            return refused
+        return await self._send(live, request, began)
 
-    async def _send(
-        self, live: LiveEndpoint, target: str | None, sent: dict[str, str], body: bytes, began: float
-    ) -> Answer:
-        tried: set[Instance] = set()
-        last: Instance | None = None
+    async def _send(self, live: LiveEndpoint, request: RuntimeRequest, began: float) -> StreamedAnswer:
+        tried: set[Any] = set()
+        last: Lease | None = None
         again = False
         while True:
-            instance = live.acquire(target, tried)
-            if instance is None and tried and not again:
+            lease = await self._routing.lease(live, request, tried)
+            if isinstance(lease, Refusal) and tried and not again:
                 # With nobody else to ask, once more: a kept connection may merely have been stale.
-                again, instance = True, live.acquire(target, set())
-            if instance is None:
+                again, lease = True, await self._routing.lease(live, request, set())
+            if isinstance(lease, Refusal):
+                if last is None:
+                    return lease.answer
                 break
-            last = instance
-            tried.add(instance)
-            forwarded = time.perf_counter()
+            last = lease
+            tried.add(lease.key)
+            exchange = Exchange(live, lease, request, self._pool(), began)
             try:
-                reply = await self._ask(instance, sent, body)
-            except (aiohttp.ClientConnectionError, ConnectionError):
+                return await self._ask(exchange)
+            except NoAnswerError:
                 continue  # no byte of an answer came: nothing was promised, another instance may serve it
-            finally:
-                live.release(instance)
-            return self._answer(live, instance, sent, body=body, reply=reply, began=began, forwarded=forwarded)
-        if last is None:
-            return _error(503, "ServiceUnavailable", f"No instance of endpoint {live.name} can serve the request now.")
-        reply = _Reply(0, {}, b"Amazon SageMaker could not get a response from the primary container.")
-        return self._answer(live, last, sent, body=body, reply=reply, began=began, forwarded=time.perf_counter())
+        exchange = Exchange(live, last, request, self._pool(), began)
+        return self._chain.conclude(exchange, Outcome.unanswered(last))
 
-    async def _ask(self, instance: Instance, sent: dict[str, str], body: bytes) -> _Reply:
-        limits = self._core.limits
+    async def _ask(self, exchange: Exchange) -> StreamedAnswer:
+        live, lease, request = exchange.live, exchange.lease, exchange.request
+        if live.shadows and not lease.component:
+            self._shadowing.mirror(live, request, exchange.pool)
+        handed_over = False
         try:
-            async with asyncio.timeout(limits.reply_seconds):
-                async with self._session().post(instance.url, data=body, headers=sent) as response:
-                    read = await self._read(response)
-        except TimeoutError:
-            return _Reply(0, {}, _TIMED_OUT.encode())
-        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
-            return _Reply(0, {}, f"The response from container primary was malformed or cut off: {error}".encode())
-        if len(read) > limits.payload_bytes:
-            text = f"The response from container primary is larger than {limits.payload_bytes} bytes."
-            return _Reply(0, {}, text.encode())
-        return _Reply(response.status, response.headers, read)
+            if request.operation == "InvokeEndpointWithResponseStream":
+                answer = await stream_answer(self._core, self._chain, exchange)
+                handed_over = not isinstance(answer[2], bytes)
+                return answer
+            outcome = await self._chain.run(exchange)
+            self._routing.note_session(lease, request, outcome.headers)
+            return self._chain.conclude(exchange, outcome)
+        finally:
+            if not handed_over:
+                lease.release()
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        bound = self._core.limits.payload_bytes
-        if response.content_length is not None and response.content_length <= bound:
-            return await response.read()
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.content.iter_any():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > bound:
-                response.close()
-                break
-        return b"".join(chunks)
-
-    def _answer(
-        self,
-        live: LiveEndpoint,
-        instance: Instance,
-        sent: dict[str, str],
-        *,
-        body: bytes,
-        reply: _Reply,
-        began: float,
-        forwarded: float,
-    ) -> Answer:
-        fleet, now = instance.fleet, time.perf_counter()
-        model_us = (now - forwarded) * 1e6
-        overhead_us = (forwarded - began) * 1e6
-        self._core.metrics.invocation(
-            live.scope, live.name, fleet.variant, fleet.config_name,
-            status=reply.status, model_us=model_us, overhead_us=overhead_us,
-        )  # fmt: skip
-        if not 200 <= reply.status < 300:
-            return _model_error(live, fleet.variant, reply)
-        content_type = reply.headers.get("Content-Type", "application/octet-stream")
-        if fleet.capture is not None:
-            self._core.capture.record(
-                fleet.capture,
-                (sent.get("Content-Type", "application/octet-stream"), body),
-                (content_type, reply.body),
-                sent.get("X-Amzn-SageMaker-Inference-Id"),
-            )
-        headers = {"Content-Type": content_type, "x-Amzn-Invoked-Production-Variant": fleet.variant}
-        if _CUSTOM in reply.headers:
-            headers[_CUSTOM] = reply.headers[_CUSTOM]
-        return 200, headers, reply.body
-
-    def _session(self) -> aiohttp.ClientSession:
+    def _pool(self) -> Pool:
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None or session.closed:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15)
-            session = self._sessions[loop] = aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=None),
-                auto_decompress=False,
-                skip_auto_headers=("User-Agent", "Accept-Encoding"),
-            )
-        return session
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = Pool()
+        return pool
 
     async def aclose(self) -> None:
         """Close this loop's connections."""
-        if session := self._sessions.pop(asyncio.get_running_loop(), None):
-            await session.close()
+        if pool := self._pools.pop(asyncio.get_running_loop(), None):
+            await self._shadowing.drain()
+            pool.close()
 
     def close(self) -> None:
         """Close the connections of every loop, from any thread."""
-        while self._sessions:
-            loop, session = self._sessions.popitem()
-            with contextlib.suppress(Exception):
-                if loop.is_running() and not _is_this(loop):
-                    asyncio.run_coroutine_threadsafe(session.close(), loop).result(2)
-                elif loop.is_running():
-                    loop.create_task(session.close())
-                elif not loop.is_closed():
-                    loop.run_until_complete(session.close())
+        while self._pools:
+            loop, pool = self._pools.popitem()
+            with contextlib.suppress(RuntimeError):
+                if loop.is_running():
+                    loop.call_soon_threadsafe(pool.close)
+                else:
+                    pool.close()
 
 
-def _is_this(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
-
-
-def _error(status: int, code: str, message: str) -> Answer:
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code}
-    return status, headers, json.dumps({"Message": message}).encode()
-
-
-def _model_error(live: LiveEndpoint, variant: str, reply: _Reply) -> Answer:
-    region, account = live.scope.region, live.scope.account
-    group = f"/aws/sagemaker/Endpoints/{live.name}"
-    text = reply.body.decode("utf-8", "replace")
-    side = "client" if 400 <= reply.status < 500 else "server"
-    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
-    document = {
-        "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if side == "client" else "INTERNAL_FAILURE_FROM_MODEL",
-        "LogStreamArn": f"arn:aws:logs:{region}:{account}:log-group:{group}",
-        "Message": f'Received {side} error ({reply.status}) from primary with message "{text}". '
-        f"See {console} in account {account} for more information.",
-        "OriginalMessage": text,
-        "OriginalStatusCode": reply.status,
-    }
-    headers = {
-        "Content-Type": "application/json",
-        "x-amzn-ErrorType": "ModelError",
-        "x-Amzn-Invoked-Production-Variant": variant,
-    }
-    return 424, headers, json.dumps(document).encode()
+def _wrong_kind(record: Mapping[str, Any], request: RuntimeRequest) -> Answer | None:
+    if "AsyncInferenceConfig" in live_config(record):
+        return error(
+            400,
+            "ValidationError",
+            f"Endpoint {request.endpoint} is an asynchronous endpoint: it takes InvokeEndpointAsync only, not "
+            f"{request.operation}.",
+        )
+    if request.members.get("EnableExplanations"):
+        return error(
+            400,
+            "ValidationError",
+            f"Endpoint {request.endpoint} has no ExplainerConfig: EnableExplanations is refused.",
+        )
+    return None

@@ -9,20 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.host import Host, Scope
-from rehearsal.sagemaker import recovery, summaries
+from rehearsal.sagemaker import recovery, ticking
 from rehearsal.sagemaker.actions import TABLE, Call
 from rehearsal.sagemaker.core import Core, bounded
 from rehearsal.sagemaker.errors import ServiceError
+from rehearsal.sagemaker.faults import STRIKES, Faults, check
 from rehearsal.sagemaker.limits import Limits
-from rehearsal.sagemaker.router import Router
+from rehearsal.sagemaker.router import Router, StreamedAnswer
 from rehearsal.sagemaker.shapes import check_request, service_model
 
 # Importing a module fills the tables of actions and faults with what it adds.
 _PACKAGE = __name__.rpartition(".")[0]
-for _module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-    importlib.import_module(f"{_PACKAGE}.{_module.name}")
-
-_AT_ONCE = {"A04": "Failed", "A06": "SystemUpdating"}
+for _module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{_PACKAGE}."):
+    importlib.import_module(_module.name)
 
 
 class SageMaker:
@@ -33,8 +32,8 @@ class SageMaker:
     def __init__(self, host: Host, root: Path, limits: Limits | None = None) -> None:
         self._core = Core(host, root, limits or Limits())
         self._router = Router(self._core)
-        self._maintained: list[tuple[dict[str, Any], Any]] = []
         self._closed = False
+        self._core.run("ticks", ticking.keep_ticking, self._core)
 
     def handle(self, action: str, params: Mapping[str, Any], scope: Scope, principal: str) -> dict[str, Any]:
         """One API call by `principal` (an ARN). Timestamps in the answer are epoch floats. Raises ServiceError."""
@@ -43,53 +42,47 @@ class SageMaker:
             reason = "is not one that the embedded cloud runs" if known else "is not an action of SageMaker"
             raise ServiceError("UnknownOperationException", f"{action} {reason}.", 400)
         checked = check_request(action, dict(params))
+        self._core.faults.refuse_call(action, checked, after=False)
         with self._core.store.lock:
-            answer = TABLE[action](Call(action, self._core, checked, scope, principal))
-            return copy.deepcopy(answer)
+            answer = copy.deepcopy(TABLE[action](Call(action, self._core, checked, scope, principal)))
+        self._core.faults.refuse_call(action, checked, after=True)
+        return answer
 
     async def invoke(
-        self, endpoint: str, headers: Mapping[str, str], body: bytes, scope: Scope
-    ) -> tuple[int, dict[str, str], bytes]:
-        """InvokeEndpoint in the caller's event loop: status, headers, body. Errors are answers, not exceptions."""
-        return await self._router.invoke(endpoint, headers, body, scope)
+        self, endpoint: str, headers: Mapping[str, str], body: bytes, scope: Scope, operation: str = "InvokeEndpoint"
+    ) -> StreamedAnswer:
+        """An operation of the runtime API in the caller's event loop: status, headers, body.
+
+        Errors are answers, not exceptions. A streamed answer's body is its event stream; any other is bytes.
+        """
+        return await self._router.invoke(endpoint, headers, body, scope, operation)
 
     def fault(self, row: str, *, times: int | None = 1, **where: Any) -> None:
-        """Arm a row of the fault catalogue. A04 and A06 take hold of endpoints at once, the rest in their moment."""
-        self._core.faults.arm(row, times, where)
-        if status := _AT_ONCE.get(row):
-            self._core.faults.take(row, **where)
-            self._seize(status, where.get("endpoint"), row)
-
-    def _seize(self, status: str, endpoint: str | None, row: str) -> None:
-        for live in list(self._core.live.values()):
-            with self._core.store.lock:
-                record = self._core.store.state(live.scope).endpoints[live.name]
-                if endpoint not in (None, live.name) or record["EndpointStatus"] != "InService":
-                    continue
-                record["EndpointStatus"] = status
-                if status == "Failed":
-                    record["FailureReason"] = f"Request to service failed (fault {row})."
-                else:
-                    self._maintained.append((record, live))
-            summaries.publish(self._core, record, live)
+        """Arm a row of the fault catalogue. Some (A04, A06) take hold at once, the rest in their moment."""
+        if strike := STRIKES.get(row):
+            check(row, times, where)
+            strike(self._core, where)
+        else:
+            self._core.faults.arm(row, times, where)
 
     def faults(self) -> dict[str, Any]:
-        """{"rows": {row: what it may be narrowed by}, "armed": [{"row", "left", "where"}]}; `left` None: until cleared."""
+        """{"rows": {row: its filters}, "armed": [{"row", "left", "where"}]}; `left` None: until cleared."""
         return self._core.faults.summary()
+
+    @property
+    def armed(self) -> Faults:
+        """The armed faults of the whole cloud, for what injects some beside SageMaker."""
+        return self._core.faults
 
     def clear_faults(self) -> None:
         """Disarm all; maintenance ends, what hangs goes on, held events go out."""
         self._core.faults.clear()
         self._core.events.release()
-        while self._maintained:
-            record, live = self._maintained.pop()
-            with self._core.store.lock:
-                if record["EndpointStatus"] == "SystemUpdating":
-                    record["EndpointStatus"] = "InService"
-            summaries.publish(self._core, record, live)
 
     def flush(self) -> None:
         """Hand over metrics, captured records and events that are still buffered."""
+        with self._core.ticking:
+            ticking.tick(self._core)
         self._core.metrics.flush()
         self._core.capture.flush()
         self._core.events.flush()

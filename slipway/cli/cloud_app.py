@@ -131,6 +131,19 @@ def faults(
     command(clear=clear, name=name, as_json=as_json)
 
 
+@cloud.command("stand-in")
+@guarded
+def stand_in(
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="Such as sagemaker-model-monitor-analyzer.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="URI of an image that this cloud has built.")],
+    name: Name = "",
+) -> None:
+    """Run an image wherever one that cannot be had here is asked for."""
+    from slipway.cli.cloud import required
+
+    required(name).stand_in(repository, image)
+
+
 @cloud.command()
 @guarded
 def audit(  # noqa: PLR0917  # each is an option of the command line

@@ -1,6 +1,6 @@
-"""A first day with the `sagemaker` SDK 3.27, in an interpreter of its own; prints what it did as JSON.
+"""A first day with the `sagemaker` SDK 3.27, in an interpreter of its own; writes what it did as JSON.
 
-    python sdk_journey.py facts.json
+    python sdk_journey.py facts.json result.json
 
 The environment names the cloud. Where the SDK itself is wrong on any target, AWS included, the journey goes around it
 and lists the defect.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ParamValidationError
 from sagemaker.core.resources import (
     DataQualityJobDefinition,
     Endpoint,
@@ -162,7 +163,7 @@ def monitor(facts: dict[str, str], root: str) -> Any:
     DataQualityJobDefinition.create(
         job_definition_name=NAME,
         role_arn=facts["role"],
-        data_quality_app_specification=DataQualityAppSpecification(image_uri=facts["monitor_image"]),
+        data_quality_app_specification=DataQualityAppSpecification(image_uri=facts["analyzer"]),
         data_quality_baseline_config=DataQualityBaselineConfig(
             constraints_resource=MonitoringConstraintsResource(s3_uri=f"{root}/monitor/baseline/constraints.json"),
             statistics_resource=MonitoringStatisticsResource(s3_uri=f"{root}/monitor/baseline/statistics.json"),
@@ -191,7 +192,6 @@ def monitor(facts: dict[str, str], root: str) -> Any:
             ),
         ),
     )
-    schedule.start()
     client = boto3.client("sagemaker")
 
     def ended() -> bool:
@@ -201,6 +201,15 @@ def monitor(facts: dict[str, str], root: str) -> Any:
     until(ended, "the monitoring execution")
     done.append("monitor")
     return schedule
+
+
+def delete_package(package: str) -> None:
+    try:
+        ModelPackage.get(model_package_name=package).delete()
+    except ParamValidationError:
+        # A versioned package has an ARN and a version, but no ModelPackageName: the SDK asks for nothing else.
+        defects.append("ModelPackage.delete sends no name: DescribeModelPackage gives a version's ARN only")
+        boto3.client("sagemaker").delete_model_package(ModelPackageName=package)
 
 
 def main() -> None:
@@ -216,11 +225,11 @@ def main() -> None:
     endpoint.wait_for_delete(poll=1)
     EndpointConfig.get(endpoint_config_name=NAME).delete()
     Model.get(model_name=NAME).delete()
-    ModelPackage.get(model_package_name=package).delete()
+    delete_package(package)
     ModelPackageGroup.get(model_package_group_name=NAME).delete()
     assert not list(Model.get_all(name_contains=NAME))
     done.append("delete")
-    print(json.dumps({"done": done, "defects": defects}))
+    Path(sys.argv[2]).write_text(json.dumps({"done": done, "defects": defects}))
 
 
 main()

@@ -141,7 +141,7 @@ def monitor(sagemaker: Any, facts: dict[str, str], wait_until: Callable[..., Any
     sagemaker.create_data_quality_job_definition(
         JobDefinitionName=NAME,
         RoleArn=facts["role"],
-        DataQualityAppSpecification={"ImageUri": facts["monitor_image"]},
+        DataQualityAppSpecification={"ImageUri": facts["analyzer"]},
         DataQualityBaselineConfig={
             "ConstraintsResource": {"S3Uri": f"{root}/monitor/baseline/constraints.json"},
             "StatisticsResource": {"S3Uri": f"{root}/monitor/baseline/statistics.json"},
@@ -172,7 +172,6 @@ def monitor(sagemaker: Any, facts: dict[str, str], wait_until: Callable[..., Any
             },
         },
     )
-    sagemaker.start_monitoring_schedule(MonitoringScheduleName=NAME)
 
     def ended() -> str | None:
         found = sagemaker.list_monitoring_executions(MonitoringScheduleName=NAME)["MonitoringExecutionSummaries"]

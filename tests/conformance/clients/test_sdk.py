@@ -21,10 +21,10 @@ def test_the_sdk_goes_the_whole_way(
     python = Path(os.environ.get("SLIPWAY_SDK_PYTHON", root / ".venv-sdk" / "bin" / "python"))
     if not python.exists():
         pytest.skip("the sagemaker SDK is not installed: `make conformance` does (730 MB)")
-    facts = tmp_path / "facts.json"
+    facts, result = tmp_path / "facts.json", tmp_path / "result.json"
     facts.write_text(json.dumps(workbench.facts))
     done = subprocess.run(
-        [str(python), str(HERE / "sdk_journey.py"), str(facts)],
+        [str(python), str(HERE / "sdk_journey.py"), str(facts), str(result)],
         env={**workbench.cloud.environment(), "HOME": str(tmp_path)},
         cwd=tmp_path,
         capture_output=True,
@@ -33,7 +33,7 @@ def test_the_sdk_goes_the_whole_way(
         timeout=300,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(result.read_text())
     assert told["done"] == STEPS
     figure("sagemaker SDK 3.27: create to delete", f"all {len(STEPS)} steps", "all", True)
     figure("sagemaker SDK 3.27: own defects met", "; ".join(told["defects"]) or "none", "listed", True)

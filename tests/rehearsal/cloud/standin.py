@@ -39,7 +39,7 @@ class StandIn:
         return {}
 
     async def invoke(
-        self, endpoint: str, headers: dict[str, str], body: bytes, scope: Any
+        self, endpoint: str, headers: dict[str, str], body: bytes, scope: Any, operation: str = "InvokeEndpoint"
     ) -> tuple[int, dict[str, str], bytes]:
         return 200, {"Content-Type": "text/csv"}, b"0.5"
 

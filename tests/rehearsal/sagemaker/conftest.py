@@ -65,7 +65,7 @@ server = Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handle
 def stop(*_): threading.Thread(target=server.shutdown).start()
 signal.signal(signal.SIGTERM, stop)
 print("ready", version, flush=True)
-server.serve_forever()
+server.serve_forever(poll_interval=0.05)
 os._exit(0)
 """
 
@@ -150,6 +150,7 @@ class FakeHost:
         self.metrics: list[dict[str, Any]] = []
         self.logs: dict[str, list[str]] = {}
         self.alarms: dict[str, str] = {}
+        self.scaled: dict[str, list[str]] = {}  # variants that Application Auto Scaling has as targets, by endpoint
         self.images = {}
         for name, script in (("server", SERVER), ("job", JOB)):
             place = directory / "images" / name
@@ -173,6 +174,9 @@ class FakeHost:
 
     def alarm_state(self, name: str, scope: Scope) -> str | None:
         return self.alarms.get(name)
+
+    def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
+        return frozenset(self.scaled.get(endpoint, ()))
 
     def image(self, uri: str) -> Image:
         if uri not in self.images:

@@ -2,7 +2,6 @@ import pytest
 
 from rehearsal.host import Scope
 from rehearsal.sagemaker import SageMaker, ServiceError
-from rehearsal.sagemaker.rollout import plan
 from rehearsal.sagemaker.shapes import check, service_model
 
 VARIANT = {"VariantName": "main", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
@@ -51,7 +50,7 @@ def test_shape_faults(kit, params, code, words):
 
 
 @pytest.mark.fault("H08")
-@pytest.mark.parametrize("action", ["CreateAutoMLJob", "CreateNothing"])
+@pytest.mark.parametrize("action", ["CreateWorkteam", "CreateNothing"])
 def test_an_action_that_is_not_there_is_refused_loudly(kit, action):
     assert _refusal(kit, action).code == "UnknownOperationException"
 
@@ -128,28 +127,9 @@ def test_model_requests_that_name_no_single_container_are_refused(kit):
     for params, words in (
         ({}, "PrimaryContainer or Containers"),
         ({"PrimaryContainer": container, "Containers": [container]}, "not both"),
-        ({"Containers": [container, container]}, "does not run inference pipelines"),
         ({"PrimaryContainer": {}}, "Image or a ModelPackageName"),
-        ({"PrimaryContainer": {**container, "Mode": "MultiModel"}}, "does not run multi-model"),
     ):
         assert words in _refusal(kit, "CreateModel", ModelName="m", **params).message
-
-
-def test_variants_that_cannot_run_here_are_refused(kit):
-    _model(kit)
-    serverless = {
-        "VariantName": "main",
-        "ModelName": "m",
-        "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1},
-    }
-    for params, words in (
-        ({"ProductionVariants": [serverless]}, "serverless"),
-        ({"ProductionVariants": [VARIANT, VARIANT]}, "must be unique"),
-        ({"ProductionVariants": [VARIANT], "ShadowProductionVariants": [VARIANT]}, "shadow variants"),
-        ({"ProductionVariants": [{"VariantName": "main", "ModelName": "m"}]}, "InstanceType is required"),
-        ({"ProductionVariants": [{"VariantName": "main"}]}, "inference components"),
-    ):
-        assert words in _refusal(kit, "CreateEndpointConfig", EndpointConfigName="c", **params).message
 
 
 def test_a_config_in_use_can_be_deleted_as_in_the_service(kit):
@@ -167,56 +147,6 @@ def test_an_update_in_progress_refuses_another_and_deletion(kit):
         assert "Cannot update in-progress endpoint" in _refusal(kit, action, EndpointName="e", **more).message
 
 
-def _blue_green(kind, size=None, wait=60, **more):
-    routing = {"Type": kind, "WaitIntervalInSeconds": wait}
-    if size:
-        member = "CanarySize" if kind == "CANARY" else "LinearStepSize"
-        routing[member] = {"Type": size[0], "Value": size[1]}
-    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, **more}}
-
-
-@pytest.mark.fault("A20")
-@pytest.mark.fault("A21")
-@pytest.mark.parametrize(
-    ("config", "words"),
-    [
-        (_blue_green("CANARY", ("CAPACITY_PERCENT", 51)), "at most 50 percent"),
-        (_blue_green("CANARY", ("INSTANCE_COUNT", 3)), "INSTANCE_COUNT 3 is 75 percent"),
-        (_blue_green("CANARY"), "CanarySize is required"),
-        (_blue_green("LINEAR", ("CAPACITY_PERCENT", 5)), "10 to 50 percent"),
-        (_blue_green("LINEAR"), "LinearStepSize is required"),
-        (_blue_green("ALL_AT_ONCE", ("INSTANCE_COUNT", 1)), "not allowed with traffic routing type ALL_AT_ONCE"),
-        (
-            _blue_green("CANARY", ("INSTANCE_COUNT", 1), 400, TerminationWaitInSeconds=300,
-                        MaximumExecutionTimeoutInSeconds=700),
-            "(700) must be greater than the sum of all wait intervals",
-        ),
-        ({**_blue_green("ALL_AT_ONCE"), "RollingUpdatePolicy": {}}, "not both"),
-        ({"RollingUpdatePolicy": {}}, "does not run rolling updates"),
-    ],
-)  # fmt: skip
-def test_rollouts_that_the_service_refuses(config, words):
-    with pytest.raises(ServiceError) as refusal:
-        plan(config, [4])
-    assert words in refusal.value.message
-
-
-@pytest.mark.parametrize(
-    ("kind", "size", "fleet", "expected"),
-    [
-        ("CANARY", ("CAPACITY_PERCENT", 10), 4, [1, 4]),
-        ("CANARY", ("CAPACITY_PERCENT", 50), 5, [2, 5]),
-        ("CANARY", ("INSTANCE_COUNT", 2), 4, [2, 4]),
-        ("LINEAR", ("CAPACITY_PERCENT", 25), 4, [1, 2, 3, 4]),
-        ("LINEAR", ("INSTANCE_COUNT", 2), 5, [2, 4, 5]),
-        ("ALL_AT_ONCE", None, 3, [3]),
-    ],
-)
-def test_shares_are_whole_instances(kind, size, fleet, expected):
-    steps = plan(_blue_green(kind, size), [fleet]).steps
-    assert [step.instances(fleet) for step in steps] == expected
-
-
 def test_tags_are_added_listed_and_removed(kit):
     arn = _model(kit)["ModelArn"]
     tags = [{"Key": "team", "Value": "ops"}, {"Key": "env", "Value": "dev"}]
@@ -228,9 +158,8 @@ def test_tags_are_added_listed_and_removed(kit):
 
 def test_jobs_that_cannot_run_here_are_refused(kit):
     for more, words in (
-        ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}, "more than one"),
         ({"EnableManagedSpotTraining": True}, "MaxWaitTimeInSeconds"),
-        ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "without a TrainingImage"),
+        ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "must provide a TrainingImage"),
     ):
         with pytest.raises(ServiceError, match=words):
             kit.training(**more)

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 import threading
@@ -197,6 +198,8 @@ def test_a08_a_double_fleet_can_exceed_the_limit(kit):
 @pytest.mark.parametrize("mode", ["sick", "exit"])
 def test_a10_a_container_that_never_answers_ping_gets_no_traffic(kit, mode):
     kit.endpoint("1")
+    if mode == "sick":
+        kit.sm._core.limits = dataclasses.replace(kit.sm._core.limits, startup_seconds=1.5)
     config = kit.config("2", mode=mode)
     with kit.traffic() as answers:
         began = time.monotonic()
@@ -317,7 +320,7 @@ def test_a_full_disk_keeps_the_old_fleet(kit, monkeypatch):
         raise OSError(28, "No space left on device")
 
     kit.endpoint("1")
-    monkeypatch.setattr("rehearsal.sagemaker.fleet.unpack", full)
+    monkeypatch.setattr("rehearsal.sagemaker.hosted.unpack", full)
     kit.update(kit.config("2"))
     assert kit.settled()["EndpointConfigName"] == "v1"
     assert kit.invoke()[2] == b"1"
