@@ -9,7 +9,7 @@ export CDK_DISABLE_CLI_TELEMETRY := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance check lint types synth cdk schema lock clean
+.PHONY: help setup demo test conformance check lint types synth cdk docs schema lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ synth: setup ## cloud assembly in cdk.out, with the policy checks
 
 cdk: setup ## the pinned CDK CLI, for example make cdk do="deploy 'Dev/*'"
 	node_modules/.bin/cdk $(do)
+
+docs: setup ## tables of docs/embedded-cloud.md, from the code
+	$(BIN)/python -m rehearsal.catalogue docs/embedded-cloud.md
 
 schema: setup ## the editors' JSON schemas, from the declaration models
 	$(BIN)/python -m slipway.config.schema schema
