@@ -9,7 +9,7 @@ from ministack.core.router import extract_access_key_id
 
 from rehearsal.host import Scope
 from rehearsal.permissions import dependents
-from rehearsal.sagemaker.runtime_request import OPERATIONS
+from rehearsal.sagemaker.serving.runtime_request import OPERATIONS
 
 if TYPE_CHECKING:
     from rehearsal.runtime import Runtime

@@ -14,7 +14,7 @@ from typing import Any
 
 from rehearsal.adapter import scope_of_request
 from rehearsal.runtime import Runtime
-from rehearsal.sagemaker.runtime_request import OPERATIONS
+from rehearsal.sagemaker.serving.runtime_request import OPERATIONS
 
 SERVICE = "sagemaker"
 _PREFIX = "/endpoints/"

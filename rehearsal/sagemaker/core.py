@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.host import Host, Scope
-from rehearsal.sagemaker.capture import Capture
 from rehearsal.sagemaker.events import Events
 from rehearsal.sagemaker.faults import Faults
 from rehearsal.sagemaker.limits import Limits
 from rehearsal.sagemaker.metrics import Metrics
 from rehearsal.sagemaker.processes import Spawner
+from rehearsal.sagemaker.serving.capture import Capture
 from rehearsal.sagemaker.store import Store
 
 if TYPE_CHECKING:
-    from rehearsal.sagemaker.live import LiveEndpoint
+    from rehearsal.sagemaker.endpoints.live import LiveEndpoint
 
 
 class Core:

@@ -7,9 +7,9 @@ from typing import Any
 
 from rehearsal.sagemaker.actions import Call, action
 from rehearsal.sagemaker.errors import invalid, not_emulated
-from rehearsal.sagemaker.feature_groups import feature
-from rehearsal.sagemaker.lineage_store import EXPERIMENT, TRIAL, TRIAL_COMPONENT, of_kind
+from rehearsal.sagemaker.lineage.store import EXPERIMENT, TRIAL, TRIAL_COMPONENT, of_kind
 from rehearsal.sagemaker.listing import page
+from rehearsal.sagemaker.registry.feature_groups import feature
 from rehearsal.sagemaker.shapes import service_model
 from rehearsal.sagemaker.store import Record, State, public
 

@@ -15,7 +15,7 @@ from rehearsal.sagemaker.core import Core, bounded
 from rehearsal.sagemaker.errors import ServiceError
 from rehearsal.sagemaker.faults import STRIKES, Faults, check
 from rehearsal.sagemaker.limits import Limits
-from rehearsal.sagemaker.router import Router, StreamedAnswer
+from rehearsal.sagemaker.serving.router import Router, StreamedAnswer
 from rehearsal.sagemaker.shapes import check_request, service_model
 
 # Importing a module fills the tables of actions and faults with what it adds.

@@ -9,7 +9,7 @@ from typing import Any
 
 from rehearsal.host import Scope
 from rehearsal.sagemaker.core import Core
-from rehearsal.sagemaker.monitoring_time import duration
+from rehearsal.sagemaker.monitoring.times import duration
 from rehearsal.sagemaker.pipelines import work
 from rehearsal.sagemaker.pipelines.definition import Definition, Step, parse
 from rehearsal.sagemaker.pipelines.executions import publish_step, set_status

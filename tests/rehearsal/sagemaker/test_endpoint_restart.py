@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from rehearsal.sagemaker import SageMaker, hosted
+from rehearsal.sagemaker import SageMaker
+from rehearsal.sagemaker.serving import hosted
 
 CANARY = {
     "TrafficRoutingConfiguration": {

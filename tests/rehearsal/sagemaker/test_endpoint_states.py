@@ -247,7 +247,7 @@ def test_a_defect_in_a_deployment_ends_it_as_failed(kit, monkeypatch):
 
     kit.endpoint("1")
     kit.sm.fault("A01")
-    monkeypatch.setattr("rehearsal.sagemaker.bluegreen.BlueGreen._give_way", broken)
+    monkeypatch.setattr("rehearsal.sagemaker.endpoints.bluegreen.BlueGreen._give_way", broken)
     kit.update(kit.config("2"))
     described = kit.settled()
     assert described["EndpointStatus"] == "Failed"

@@ -320,7 +320,7 @@ def test_a_full_disk_keeps_the_old_fleet(kit, monkeypatch):
         raise OSError(28, "No space left on device")
 
     kit.endpoint("1")
-    monkeypatch.setattr("rehearsal.sagemaker.hosted.unpack", full)
+    monkeypatch.setattr("rehearsal.sagemaker.serving.hosted.unpack", full)
     kit.update(kit.config("2"))
     assert kit.settled()["EndpointConfigName"] == "v1"
     assert kit.invoke()[2] == b"1"

@@ -4,8 +4,8 @@ import re
 import pytest
 
 from rehearsal.sagemaker import SageMaker, ServiceError
-from rehearsal.sagemaker.json_schema import faults
-from rehearsal.sagemaker.model_card_schema import CARD
+from rehearsal.sagemaker.registry.json_schema import faults
+from rehearsal.sagemaker.registry.model_card_schema import CARD
 
 EVENT = "SageMaker Model Card State Change"
 CONTENT = {

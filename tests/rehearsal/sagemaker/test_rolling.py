@@ -217,7 +217,7 @@ def test_a_rolling_update_of_several_variants_falls_back_to_all_at_once(kit):
 
 def test_the_time_allowed_for_an_update_ends_it(kit, monkeypatch):
     kit.endpoint("1")
-    monkeypatch.setattr("rehearsal.sagemaker.rollout._timeout", lambda *_: 0)
+    monkeypatch.setattr("rehearsal.sagemaker.endpoints.rollout._timeout", lambda *_: 0)
     kit.update(kit.config("2"), **_linear({"Type": "CAPACITY_PERCENT", "Value": 50}, wait=0))
     assert kit.settled()["EndpointConfigName"] == "v1"
     assert any("took longer than 0 s" in line for line in kit.host.logs["/aws/sagemaker/Endpoints/e"])

@@ -3,7 +3,7 @@
 import pytest
 
 from rehearsal.sagemaker import ServiceError
-from rehearsal.sagemaker.rollout import guards_traffic, plan
+from rehearsal.sagemaker.endpoints.rollout import guards_traffic, plan
 
 
 def blue_green(kind, size=None, wait=60, **more):

@@ -31,7 +31,7 @@ def patient(plane):
 @pytest.fixture
 def small(plane, monkeypatch):
     """Containers may use 120 MiB."""
-    monkeypatch.setattr("rehearsal.sagemaker.instance.memory_bytes", lambda _: 120 << 20)
+    monkeypatch.setattr("rehearsal.sagemaker.serving.instance.memory_bytes", lambda _: 120 << 20)
     return plane
 
 

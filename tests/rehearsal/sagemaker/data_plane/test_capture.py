@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rehearsal.host import Scope
-from rehearsal.sagemaker.capture import CaptureTarget, _sampler
+from rehearsal.sagemaker.serving.capture import CaptureTarget, _sampler
 
 CAPTURE = {
     "InitialSamplingPercentage": 100,

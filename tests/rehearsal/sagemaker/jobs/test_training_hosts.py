@@ -86,7 +86,7 @@ def test_a_channel_may_be_for_some_groups_only(jobs):
 
 
 def test_what_hosts_use_is_published(jobs, monkeypatch):
-    monkeypatch.setattr("rehearsal.sagemaker.utilization.INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr("rehearsal.sagemaker.jobs.utilization.INTERVAL_SECONDS", 0.2)
     seen = lambda: {  # noqa: E731
         (one["MetricName"], one["Dimensions"][0]["Value"]): one["Value"] for one in jobs.kit.host.metrics
     }

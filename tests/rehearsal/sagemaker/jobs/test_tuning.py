@@ -5,9 +5,9 @@ import random
 import pytest
 
 from rehearsal.sagemaker import Limits, SageMaker, ServiceError
-from rehearsal.sagemaker.tuning_search import Trial, propose
-from rehearsal.sagemaker.tuning_space import Space
-from rehearsal.sagemaker.tuning_stops import out_of_hyperband, rungs, worse_than_median
+from rehearsal.sagemaker.jobs.tuning_search import Trial, propose
+from rehearsal.sagemaker.jobs.tuning_space import Space
+from rehearsal.sagemaker.jobs.tuning_stops import out_of_hyperband, rungs, worse_than_median
 
 QUADRATIC = "x = float(config('hyperparameters')['x']); print('loss=%r;' % ((x - 3) ** 2), flush=True)"
 RANGES = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "10"}]}

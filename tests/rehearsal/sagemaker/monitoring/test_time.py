@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rehearsal.sagemaker.monitoring_time import DELAY_SECONDS, delay, duration, hours, rhythm
+from rehearsal.sagemaker.monitoring.times import DELAY_SECONDS, delay, duration, hours, rhythm
 
 
 def at(text: str) -> float:

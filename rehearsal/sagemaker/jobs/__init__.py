@@ -1,0 +1,1 @@
+"""Training, processing, transform and tuning jobs: real processes on as many hosts as the request has."""

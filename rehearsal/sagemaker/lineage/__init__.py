@@ -1,0 +1,1 @@
+"""What came of what: lineage entities, associations, experiments, and what the service notes by itself."""

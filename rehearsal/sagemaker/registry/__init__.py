@@ -1,0 +1,1 @@
+"""Model packages, groups, cards and feature groups: what is known of models."""

@@ -1,0 +1,1 @@
+"""What answers requests: the router, servers in instances, kinds of models, capture."""

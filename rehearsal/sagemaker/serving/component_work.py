@@ -1,0 +1,248 @@
+"""Keeps the copies of inference components on an endpoint's instances as the records say, one thread an endpoint.
+
+It looks again whenever something may have changed: a component was created or updated, a container ended, a deployment
+brought other instances. A restart of the cloud is the same to it: no copy is there, so it places them.
+"""
+
+import secrets
+import time
+from typing import Any
+
+from rehearsal.host import Scope
+from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.endpoints.live import LiveEndpoint
+from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.serving.component_copies import Copy, Needs, choose, start_copy
+from rehearsal.sagemaker.serving.component_rollout import NoRoomError, Plan, Rolling
+from rehearsal.sagemaker.serving.hosted import FleetError, HostedContainer, host_containers, remove_tree
+from rehearsal.sagemaker.serving.instance import Instance
+from rehearsal.sagemaker.store import Record
+
+_LOOK_SECONDS = 0.05  # wall, while something is under way …
+_REST_SECONDS = 0.25  # … and while nothing is
+
+
+def attend(core: Core, scope: Scope, endpoint: str) -> None:
+    """See to it that the endpoint's components are worked on."""
+    core.attend("components", scope, endpoint, Attendant(core, scope, endpoint).run)
+
+
+@resumes
+def resume_components(core: Core) -> None:
+    """Copies are placed anew on the new instances."""
+    for scope, state in core.store.scopes():
+        for record in state.table("inference_components").values():
+            attend(core, scope, record["EndpointName"])
+
+
+def ready_count(core: Core, scope: Scope, record: Record) -> int:
+    """Copies that take requests."""
+    live = core.live.get((scope, record["EndpointName"]))
+    copies = live.components.get(record["InferenceComponentName"], []) if live else []
+    return sum(copy.ready for copy in copies)
+
+
+def shown_specification(core: Core, scope: Scope, record: Record) -> dict[str, Any]:
+    """The specification as DescribeInferenceComponent shows it: a container with what its image resolved to."""
+    specification = dict(record["Specification"])
+    given = specification.get("Container")
+    if given is not None:
+        container = {key: value for key, value in given.items() if key != "Image"}
+        live = core.live.get((scope, record["EndpointName"]))
+        copies = live.components.get(record["InferenceComponentName"], []) if live else []
+        image = copies[0].server.container.deployed_image() if copies else {"SpecifiedImage": given["Image"]}
+        specification["Container"] = {"DeployedImage": image, **container}
+    return specification
+
+
+class Attendant:
+    """Works on the components of one endpoint."""
+
+    def __init__(self, core: Core, scope: Scope, endpoint: str) -> None:
+        self.core, self.scope, self._endpoint = core, scope, endpoint
+        self._hosted: dict[tuple[str, int], HostedContainer] = {}
+        self._since: dict[str, float] = {}  # wall: how long a component has been waiting for its copies
+
+    def run(self) -> None:
+        """Until the endpoint has no component, or is gone."""
+        last: LiveEndpoint | None = None
+        while not self.core.stopping.is_set():
+            live = self.core.live.get((self.scope, self._endpoint))
+            records = self._records()
+            if last is not None and live is not last:  # deleted, or made anew
+                self._endpoint_gone(last, records)
+                records = self._records()
+            if not records or (live is None and not self._endpoint_known()):
+                break
+            if live is None:  # just after a restart
+                self.core.stopping.wait(_LOOK_SECONDS)
+                continue
+            last = live
+            busy = [self._work(live, record) for record in records]
+            self.core.stopping.wait(_LOOK_SECONDS if any(busy) else _REST_SECONDS)
+        self.core.attended_to("components", self.scope, self._endpoint)
+        if not self.core.stopping.is_set() and self._records() and self._endpoint_known():
+            attend(self.core, self.scope, self._endpoint)  # created while this thread was ending
+
+    def _endpoint_known(self) -> bool:
+        with self.core.store.lock:
+            return self._endpoint in self.core.store.state(self.scope).endpoints
+
+    def _records(self) -> list[Record]:
+        with self.core.store.lock:
+            table = self.core.store.state(self.scope).table("inference_components")
+            return [one for one in table.values() if one["EndpointName"] == self._endpoint]
+
+    def _endpoint_gone(self, live: LiveEndpoint, records: list[Record]) -> None:
+        self.stop(live, [copy for copies in live.components.values() for copy in copies])
+        with self.core.store.lock:
+            for record in records:
+                self._forget(record)
+
+    def _forget(self, record: Record) -> None:
+        state = self.core.store.state(self.scope)
+        state.table("inference_components").pop(record["InferenceComponentName"], None)
+        state.tags.pop(record["InferenceComponentArn"], None)
+
+    def _work(self, live: LiveEndpoint, record: Record) -> bool:
+        """One look at one component. Whether something is under way."""
+        name, status = record["InferenceComponentName"], record["InferenceComponentStatus"]
+        instances = self._instances(live, record)
+        copies = live.components.setdefault(name, [])
+        gone = [one for one in copies if one.instance not in instances]
+        if gone:
+            self.stop(live, gone)
+        if status == "Deleting":
+            self.stop(live, list(copies))
+            with self.core.store.lock:
+                live.components.pop(name, None)
+                self._forget(record)
+        if status in ("Deleting", "Failed"):
+            return False
+        return self._converge(live, record, instances)
+
+    def _converge(self, live: LiveEndpoint, record: Record, instances: list[Instance]) -> bool:
+        name, status = record["InferenceComponentName"], record["InferenceComponentStatus"]
+        try:
+            if record.get("_next"):
+                Rolling(self, live, record, instances).run()
+                return True
+            if not self.bring(live, Plan.of(record, record), record["_desired"], instances):
+                self._give_up_in_time(record)
+                return True
+        except FleetError as error:
+            if status == "InService":
+                return True  # it serves with what it has, and is tried again
+            self.stop(live, list(live.components[name]))
+            self._set(record, "Failed", str(error))
+            return False
+        self._since.pop(name, None)
+        if status != "InService":
+            self._set(record, "InService")
+        return False
+
+    def _instances(self, live: LiveEndpoint, record: Record) -> list[Instance]:
+        route = live.routes.get(record["VariantName"])
+        fleets = [share.fleet for share in route.shares if share.weight > 0] if route else []
+        return [one for fleet in fleets for one in fleet.instances if one.healthy]
+
+    def bring(self, live: LiveEndpoint, plan: Plan, wanted: int, instances: list[Instance]) -> bool:
+        """Start or stop one copy of this generation. Whether all that are wanted are ready. Raises FleetError."""
+        copies = live.components[plan.component]
+        mine = [one for one in copies if one.generation == plan.generation]
+        for copy in mine:
+            if copy.server.exits >= self.core.limits.startup_exits:
+                self.stop(live, [copy])
+                raise FleetError(
+                    f"The container of inference component {plan.component} did not pass the ping health check: it "
+                    f"exited {copy.server.exits} times, last with code {copy.server.last_exit}. Please check "
+                    "CloudWatch logs for this endpoint."
+                )
+        if len(mine) > wanted:
+            self.stop(live, mine[wanted:])
+        for _ in range(wanted - len(mine)):
+            self._place(live, plan, instances)
+        return all(one.ready for one in mine[:wanted]) and len(mine) >= wanted
+
+    def _place(self, live: LiveEndpoint, plan: Plan, instances: list[Instance]) -> None:
+        placed = [one for copies in live.components.values() for one in copies]
+        strategy = plan.specification.get("SchedulingConfig", {}).get("PlacementStrategy", "SPREAD")
+        needs = Needs.of(plan.specification)
+        instance = choose(instances, placed, needs, component=plan.component, strategy=strategy)
+        if instance is None:
+            if self._add_instance(live, plan):
+                return
+            raise NoRoomError
+        container = self._container(plan)
+        role = plan.model.get("ExecutionRoleArn", "")
+        copy = start_copy(plan.component, plan.generation, instance, container=container, needs=needs, role=role)
+        with live.lock:
+            live.components[plan.component].append(copy)
+
+    def _add_instance(self, live: LiveEndpoint, plan: Plan) -> bool:
+        """ManagedInstanceScaling: one more instance, when none is just starting. Whether room may come."""
+        record = self.core.store.state(self.scope).table("inference_components")[plan.component]
+        route = live.routes.get(record["VariantName"])
+        fleet = route.main if route and route.shares else None
+        if fleet is None:
+            return True  # between two deployments
+        if any(not one.healthy and not one.draining for one in fleet.instances):
+            return True
+        scaling = fleet.variant_record.get("ManagedInstanceScaling", {})
+        if scaling.get("Status") != "ENABLED" or len(fleet.instances) >= scaling.get("MaxInstanceCount", 0):
+            return False
+        fleet.count = len(fleet.instances) + 1
+        fleet.scale(fleet.count)
+        return True
+
+    def _container(self, plan: Plan) -> HostedContainer:
+        key = (plan.component, plan.generation)
+        if key not in self._hosted:
+            directory = self.core.root / "fleets" / f"{plan.component}-{secrets.token_hex(4)}"
+            self._hosted[key] = host_containers(self.core, self.scope, plan.model, directory)[0]
+        return self._hosted[key]
+
+    def _give_up_in_time(self, record: Record) -> None:
+        name = record["InferenceComponentName"]
+        began = self._since.setdefault(name, time.monotonic())
+        startup = record["Specification"].get("StartupParameters", {})
+        seconds = startup.get("ContainerStartupHealthCheckTimeoutInSeconds", 480)
+        if time.monotonic() - began > min(seconds, self.core.limits.startup_seconds):
+            self._since.pop(name, None)
+            raise FleetError(
+                f"The container of inference component {name} did not pass the ping health check. Please check "
+                "CloudWatch logs for this endpoint."
+            )
+
+    def stop(self, live: LiveEndpoint, copies: list[Copy]) -> None:
+        """No new request, then those in flight, then the process."""
+        with live.lock:
+            for copy in copies:
+                copy.draining = True
+                if copy in live.components.get(copy.component, []):
+                    live.components[copy.component].remove(copy)
+        deadline = time.monotonic() + self.core.limits.drain_seconds
+        while any(one.in_flight for one in copies) and time.monotonic() < deadline:
+            if self.core.stopping.wait(_LOOK_SECONDS):
+                break
+        for copy in copies:
+            copy.server.begin_stop()
+        for copy in copies:
+            copy.server.stop()
+        self._sweep(live)
+
+    def _sweep(self, live: LiveEndpoint) -> None:
+        used = {id(one.server.container) for copies in live.components.values() for one in copies}
+        for key, container in list(self._hosted.items()):
+            if id(container) not in used:
+                del self._hosted[key]
+                remove_tree(container.directory)
+
+    def _set(self, record: Record, status: str, reason: str | None = None) -> None:
+        with self.core.store.lock:
+            if record["InferenceComponentStatus"] == "Deleting":
+                return
+            record |= {"InferenceComponentStatus": status, "LastModifiedTime": self.core.host.clock.now()}
+            record.pop("FailureReason", None)
+            if reason:
+                record["FailureReason"] = reason[:1024]
