@@ -11,12 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal import alarms, builds, event_bus, functions, lambda_async, lambda_invoke, requests, schedules, workflows
+from rehearsal import alarms, builds, requests
+from rehearsal.bus import dispatch as event_bus
+from rehearsal.bus import schedules
 from rehearsal.cfn import conditions as cfn_conditions
 from rehearsal.cfn import front as cfn_front
 from rehearsal.cfn import types as cfn_types
+from rehearsal.functions import interpreter as functions
+from rehearsal.functions import invoke as lambda_invoke
+from rehearsal.functions import retries as lambda_async
 from rehearsal.iam import enforcement, ownpolicies
 from rehearsal.runtime import Runtime
+from rehearsal.states import workflows
 
 EMULATOR_VERSION = "1.5.33"
 

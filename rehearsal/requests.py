@@ -4,18 +4,20 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal import accounts, builds, event_bus, lambda_requests
+from rehearsal import accounts, builds
 from rehearsal.adapter import SageMakerService
 from rehearsal.autoscaling import service as autoscaling
 from rehearsal.autoscaling.service import AutoScaling
+from rehearsal.bus import dispatch as event_bus
 from rehearsal.cfn import front as cfn_front
 from rehearsal.cloudwatch.service import CloudWatch
+from rehearsal.functions import requests as lambda_requests
 from rehearsal.host import Scope
 from rehearsal.iam import arns, present
 from rehearsal.iam.requestkeys import Asked
 from rehearsal.permissions import primary
 from rehearsal.runtime import Runtime
-from rehearsal.workflows import StepFunctions
+from rehearsal.states.workflows import StepFunctions
 
 SERVICES = ("sagemaker", "sagemaker-runtime")
 

@@ -150,18 +150,19 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     from hypercorn.config import Config
     from ministack import app
 
-    from rehearsal import functions, hooks
+    from rehearsal import hooks
     from rehearsal.audit import Audit
     from rehearsal.authority import Authority
     from rehearsal.clock import Clock
     from rehearsal.control import Control
     from rehearsal.emulator import EmulatorHost
-    from rehearsal.executions import Executions
+    from rehearsal.functions import interpreter as functions
     from rehearsal.iam.assumed import Trusting
     from rehearsal.images import Images
     from rehearsal.invocations import Invocations
     from rehearsal.keeper import Keeper
     from rehearsal.runtime import Runtime
+    from rehearsal.states.executions import Executions
 
     directory: Path = arguments.state_dir
     port = listener.getsockname()[1]

@@ -24,7 +24,7 @@ def run_due(runtime: Runtime, store: Store, capacity: Capacity, scaling: Scaling
 
 
 def _run_here(runtime: Runtime, store: Store, capacity: Capacity, scaling: Scaling) -> None:
-    from rehearsal.schedules import due_times
+    from rehearsal.bus.schedules import due_times
 
     state, now = store.state(scope_of_request()), runtime.clock.now()
     for action in list(state.actions.values()):

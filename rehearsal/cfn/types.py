@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rehearsal import definitions
 from rehearsal.cfn import others, sagemaker
 from rehearsal.cfn.alarms import Alarm
 from rehearsal.cfn.autoscaling import ScalableTarget, ScalingPolicy
@@ -13,6 +12,7 @@ from rehearsal.cfn.front import by_path
 from rehearsal.cfn.policies import InlinePolicy
 from rehearsal.cfn.resource import Resource
 from rehearsal.runtime import Runtime
+from rehearsal.states import definitions
 
 KINDS = (*sagemaker.KINDS, *others.KINDS)
 _MORE: dict[str, Callable[[Calls], Any]] = {

@@ -7,8 +7,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from rehearsal import sdk_tasks
 from rehearsal.asl.errors import StatesError
+from rehearsal.states import sdk_tasks
 
 
 def operation(service: str, name: str) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from rehearsal.host import Scope
 from rehearsal.permissions import dependents, primary
-from rehearsal.sagemaker_tasks import error_name
+from rehearsal.states.sagemaker_tasks import error_name
 
 SCOPE = Scope("111122223333", "eu-west-1")
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333:"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal import event_input
+from rehearsal.bus import inputs as event_input
 
 Bus = Any
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.lambda_environment import Environment, Plan
-from rehearsal.lambda_pool import CodeStore, Pool
+from rehearsal.functions.environment import Environment, Plan
+from rehearsal.functions.pool import CodeStore, Pool
 
 Functions = Any
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.authority import DeniedError
+from rehearsal.bus.targets import UndeliveredError, put_message
 from rehearsal.emulator import within
-from rehearsal.event_targets import UndeliveredError, put_message
 from rehearsal.host import Scope
 from rehearsal.iam import delivery as permission
 from rehearsal.runtime import Runtime

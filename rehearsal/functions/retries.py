@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rehearsal import lambda_faults
 from rehearsal.emulator import EmulatorHost
+from rehearsal.functions import faults as lambda_faults
+from rehearsal.functions.destinations import Ended, Teller
+from rehearsal.functions.invoke import COUNTED, refusal
 from rehearsal.iam.delivery import notification_allowed
-from rehearsal.lambda_destinations import Ended, Teller
-from rehearsal.lambda_invoke import COUNTED, refusal
 from rehearsal.runtime import Runtime
 
 RETRY_SECONDS = (60.0, 120.0)

@@ -5,8 +5,8 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rehearsal import lambda_faults
-from rehearsal.lambda_invoke import COUNTED, refusal
+from rehearsal.functions import faults as lambda_faults
+from rehearsal.functions.invoke import COUNTED, refusal
 from rehearsal.runtime import Runtime
 
 SYNCHRONOUS_BYTES = 6_291_456

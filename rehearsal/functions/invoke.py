@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from rehearsal import lambda_faults
 from rehearsal.emulator import write_log
+from rehearsal.functions import faults as lambda_faults
+from rehearsal.functions.environment import Answer, Environment, Plan
+from rehearsal.functions.log import InvocationLog
+from rehearsal.functions.plan import Planner
+from rehearsal.functions.pool import Pool
 from rehearsal.iam.delivery import notification_allowed
-from rehearsal.lambda_environment import Answer, Environment, Plan
-from rehearsal.lambda_log import InvocationLog
-from rehearsal.lambda_plan import Planner
-from rehearsal.lambda_pool import Pool
 from rehearsal.runtime import Runtime
 
 # The service's limit on an answer, and its words.

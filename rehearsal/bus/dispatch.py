@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from rehearsal import event_input
+from rehearsal.bus import inputs as event_input
+from rehearsal.bus.delivery import Delivery, send
+from rehearsal.bus.targets import UndeliveredError, call
 from rehearsal.cloudtime import CloudTimeModule
 from rehearsal.emulator import within
-from rehearsal.event_delivery import Delivery, send
-from rehearsal.event_targets import UndeliveredError, call
 from rehearsal.host import Scope
 from rehearsal.runtime import Runtime
 from rehearsal.sagemaker.faults import Fault

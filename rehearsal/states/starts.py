@@ -6,14 +6,14 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from rehearsal import integrations
 from rehearsal.asl import definition
 from rehearsal.asl.errors import RequestError
 from rehearsal.asl.machine import Machine, load
 from rehearsal.asl.validate import execution_input, execution_name
+from rehearsal.states import integrations
 
 if TYPE_CHECKING:
-    from rehearsal.executions import Executions
+    from rehearsal.states.executions import Executions
 
 Record = dict[str, Any]
 _ARN = re.compile(r"arn:aws[\w-]*:states:[\w-]+:\d{12}:stateMachine:[^:\s]+(:[^:\s]+)?")

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rehearsal import event_bus
+from rehearsal.bus import dispatch as event_bus
+from rehearsal.bus.delivery import Delivery, send
+from rehearsal.bus.targets import call, call_api
 from rehearsal.emulator import EmulatorHost, within
-from rehearsal.event_delivery import Delivery, send
-from rehearsal.event_targets import call, call_api
 from rehearsal.host import Scope
 from rehearsal.runtime import Runtime
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rehearsal import definitions, integrations
 from rehearsal.adapter import scope_of_request
 from rehearsal.asl.errors import RequestError
 from rehearsal.cloudtime import iso
-from rehearsal.executions import Executions
 from rehearsal.runtime import Runtime
-from rehearsal.starts import Record, begin
+from rehearsal.states import definitions, integrations
+from rehearsal.states.executions import Executions
+from rehearsal.states.starts import Record, begin
 
 Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[..., Awaitable[Response]]

@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-from rehearsal.lambda_environment import Answer
+from rehearsal.functions.environment import Answer
 
 
 class InvocationLog:

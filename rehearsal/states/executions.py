@@ -8,14 +8,14 @@ from typing import Any
 
 from ministack.core.responses import set_request_account_id, set_request_region
 
-from rehearsal import execution_events
 from rehearsal.asl.engine import Engine
 from rehearsal.asl.ports import Call
 from rehearsal.clock import Clock
 from rehearsal.emulator import EmulatorHost
 from rehearsal.host import Scope
-from rehearsal.integrations import Integrations
 from rehearsal.runtime import Runtime
+from rehearsal.states import status_events as execution_events
+from rehearsal.states.integrations import Integrations
 
 Record = dict[str, Any]
 
@@ -81,7 +81,7 @@ class Executions:
 
     def _start_nested(self, request: dict[str, Any]) -> dict[str, Any]:
         from rehearsal.asl.errors import RequestError, StatesError
-        from rehearsal.starts import begin
+        from rehearsal.states.starts import begin
 
         try:
             record = begin(self, request)

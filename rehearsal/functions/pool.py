@@ -8,7 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from rehearsal.lambda_environment import Environment, Plan
+from rehearsal.functions.environment import Environment, Plan
 
 # An environment that nobody used for so long (of the wall) is ended; of the idle ones only so many are kept at all.
 IDLE_SECONDS = 20.0

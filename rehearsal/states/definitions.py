@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from rehearsal import integrations
 from rehearsal.asl import definition
 from rehearsal.asl.errors import RequestError
-from rehearsal.starts import Found
+from rehearsal.states import integrations
+from rehearsal.states.starts import Found
 
 
 def check_definition(data: dict[str, Any]) -> None:

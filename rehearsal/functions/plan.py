@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rehearsal import lambda_bootstrap
-from rehearsal.lambda_environment import Plan
-from rehearsal.lambda_pool import CodeStore
+from rehearsal.functions import bootstrap as lambda_bootstrap
+from rehearsal.functions.environment import Plan
+from rehearsal.functions.pool import CodeStore
 from rehearsal.runtime import Runtime
 
 # With the variables, layers and logging: what two invocations must share to share an environment.

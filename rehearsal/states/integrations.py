@@ -6,7 +6,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from rehearsal import sagemaker_tasks, sdk_tasks
 from rehearsal.adapter import scope_of_request
 from rehearsal.asl import resources
 from rehearsal.asl.errors import PERMISSIONS, RUNTIME, TASK_FAILED, StatesError
@@ -16,6 +15,7 @@ from rehearsal.emulator import EmulatorHost
 from rehearsal.host import Scope
 from rehearsal.permissions import Need
 from rehearsal.runtime import Runtime
+from rehearsal.states import sagemaker_tasks, sdk_tasks
 
 # Optimised integrations that exist, with the patterns each has besides request and response.
 _CALLBACK = (resources.CALLBACK,)

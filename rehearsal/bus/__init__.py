@@ -1,0 +1,1 @@
+"""EventBridge and Scheduler: rules, targets, retries, schedules on cloud time."""

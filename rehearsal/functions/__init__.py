@@ -1,0 +1,1 @@
+"""Lambda functions: a bare interpreter, its own runtime client, retries and limits."""
