@@ -35,8 +35,8 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 demo: setup ## data -> training -> releases -> drift -> retraining, on this machine, with the real templates
 	$(BIN)/slipway demo
 
-test: setup ## every test
-	$(BIN)/python -m pytest
+test: setup ## every test, on two processes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .venv-sdk/.ready: requirements-sdk.txt $(VENV)/.ready
 	@rm -rf .venv-sdk

@@ -225,11 +225,15 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
         last = 0.0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            await asyncio.to_thread(runtime.executions.watch)
+            due = [runtime.executions.watch]
             if time.monotonic() - last >= ALARM_SECONDS:
                 last = time.monotonic()
-                await asyncio.to_thread(runtime.alarms.everywhere)
-                await asyncio.to_thread(runtime.autoscaling.tick)
+                due += [runtime.alarms.everywhere, runtime.autoscaling.tick]
+            for look in due:
+                try:
+                    await asyncio.to_thread(look)
+                except Exception:  # the others still look, and so does this one the next time
+                    logging.getLogger("slipway").exception("%s failed", look.__qualname__)
 
     async def announce() -> None:
         while app._MAIN_LOOP is None:

@@ -15,6 +15,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--conformance", action="store_true", help="whole tables of tests/conformance, with figures")
 
 
+# Tests of these folders share a cloud or a deployed app: one worker runs them all, or it would be made twice.
+SHARED = ("rehearsal", "conformance")
+ALONE = "rehearsal/sagemaker"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the workers of a parallel run may take apart: files, but folders where a cloud is shared."""
+    for item in items:
+        folder = item.path.parent.relative_to(ROOT / "tests")
+        shared = folder.parts[:1] and folder.parts[0] in SHARED and not str(folder).startswith(ALONE)
+        item.add_marker(pytest.mark.xdist_group(str(folder if shared else item.path)))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
