@@ -83,7 +83,8 @@ class Server:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
+            # A cloud that closes starts nothing: without the second condition this would try for ever.
+            while not (self._stopping.is_set() or self.placement.core.stopping.is_set()):
                 try:
                     self._spawn()
                 except OSError as error:
@@ -157,7 +158,7 @@ class Server:
             self.exits += 1
             if self.exits >= self.placement.core.limits.startup_exits:
                 self._stopping.wait()  # the fleet fails and stops this instance
-        self._stopping.wait(min(0.1 * self.exits, 2.0))
+        self._stopping.wait(min(0.1 * max(1, self.exits), 2.0))  # never at once: a container may end as it starts
 
     def _ping(self) -> bool:
         if self.placement.never_healthy:
