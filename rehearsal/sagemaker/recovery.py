@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 
 Resumer = Callable[["Core"], None]
 RESUMERS: list[Resumer] = []
+FOLLOWERS: list[Resumer] = []
 _JSON = (str, int, float, bool, list, dict, type(None))
 
 
 def resumes(function: Resumer) -> Resumer:
     """Register what is to be done once, after a restart, with the store as it was kept. It must not block."""
     RESUMERS.append(function)
+    return function
+
+
+def follows(function: Resumer) -> Resumer:
+    """As `resumes`, for work that is done by jobs and endpoints: these have been seen to by then."""
+    FOLLOWERS.append(function)
     return function
 
 
@@ -57,5 +64,5 @@ def resume(core: "Core", kept: list[dict[str, Any]]) -> None:
             records = [record for table in state.tables.values() for record in table.values()]
             last = max([last, *(record.get("_sequence", 0) for record in records)])
         core.store.continue_after(last)
-    for resumer in RESUMERS:
+    for resumer in (*RESUMERS, *FOLLOWERS):
         resumer(core)

@@ -11,7 +11,7 @@ from rehearsal.sagemaker.jobs.training_actions import check_training
 from rehearsal.sagemaker.jobs.tuning import TuningJob
 from rehearsal.sagemaker.jobs.tuning_results import Definition, definitions, summarise, summary
 from rehearsal.sagemaker.listing import listed, page
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.store import Record
 
 _KIND = "HyperParameterTuningJob"
@@ -165,7 +165,7 @@ def _find(call: Call) -> Record:
     return table[name]
 
 
-@resumes
+@follows
 def resume_tuning_jobs(core: Core) -> None:
     """A search goes on with what its training jobs become, which were resumed or failed before."""
     for scope, state in core.store.scopes():

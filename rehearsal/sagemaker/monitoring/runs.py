@@ -21,7 +21,7 @@ from rehearsal.sagemaker.monitoring.inputs import request
 from rehearsal.sagemaker.monitoring.job_definitions import Definition
 from rehearsal.sagemaker.monitoring.schedules import definition_of, executions, start_time
 from rehearsal.sagemaker.monitoring.times import duration, hours, rhythm
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.shapes import check_request
 from rehearsal.sagemaker.store import Record
 from rehearsal.sagemaker.ticking import ticks
@@ -223,7 +223,7 @@ def _end(core: Core, execution: Record, status: str, reason: str | None = None) 
             execution["FailureReason"] = reason[:1024]
 
 
-@resumes
+@follows
 def resume(core: Core) -> None:
     """An execution that was still looking for its data looks again; the others follow their jobs."""
     for scope, _ in core.store.scopes():

@@ -15,7 +15,7 @@ from rehearsal.sagemaker.pipelines.definition import Definition, Step, parse
 from rehearsal.sagemaker.pipelines.executions import publish_step, set_status
 from rehearsal.sagemaker.pipelines.values import Known, ValueUnknownError, holds, resolve, text
 from rehearsal.sagemaker.pipelines.work import Bench, StepFailedError
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.store import Record
 from rehearsal.sagemaker.ticking import ticks
 
@@ -260,7 +260,7 @@ def _iso(moment: float) -> str:
     return iso(moment)
 
 
-@resumes
+@follows
 def resume(core: Core) -> None:
     """A step that was being started, or a function that was being called, is started again; jobs are followed."""
     for _, state in core.store.scopes():

@@ -16,7 +16,7 @@ from rehearsal.sagemaker.errors import conflict, invalid, not_found
 from rehearsal.sagemaker.event_details import publish
 from rehearsal.sagemaker.listing import listed
 from rehearsal.sagemaker.objects import TransferError, parse_uri
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.registry import pdf
 from rehearsal.sagemaker.registry.groups import scope_of
 from rehearsal.sagemaker.registry.model_cards import find_card, version_of
@@ -124,7 +124,7 @@ def _section(value: Any, depth: int) -> str:
     return f"{pad}{value}"
 
 
-@resumes
+@follows
 def _go_on(core: Core) -> None:
     """An export that was under way is made again: it has no effect but the object it overwrites."""
     for _, state in core.store.scopes():

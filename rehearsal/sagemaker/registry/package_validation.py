@@ -11,7 +11,7 @@ from rehearsal.sagemaker.actions import TABLE, Call
 from rehearsal.sagemaker.errors import ServiceError, invalid
 from rehearsal.sagemaker.event_details import publish
 from rehearsal.sagemaker.events import Event, observes
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.registry.groups import scope_of
 from rehearsal.sagemaker.shapes import check_request
 from rehearsal.sagemaker.store import Record
@@ -105,7 +105,7 @@ def _tell(core: "Core", record: Record, package: str, validation: str, reason: s
     publish(core, events.MODEL_PACKAGE, record)
 
 
-@resumes
+@follows
 def _go_on(core: "Core") -> None:
     """A validation that had not begun begins; one under way ends with its job, which the restart may have ended."""
     for _, state in core.store.scopes():

@@ -13,7 +13,7 @@ from rehearsal.host import Scope
 from rehearsal.sagemaker.core import Core
 from rehearsal.sagemaker.endpoints.live import LiveEndpoint
 from rehearsal.sagemaker.endpoints.live_config import live_config
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.serving.answers import Answer, error
 from rehearsal.sagemaker.serving.async_work import perform
 from rehearsal.sagemaker.serving.instance import Instance
@@ -86,7 +86,7 @@ def waiting(core: Core, scope: Scope, endpoint: str) -> list[Record]:
     return sorted(records, key=lambda one: one["_sequence"])
 
 
-@resumes
+@follows
 def resume_requests(core: Core) -> None:
     """What was under way is worked on again."""
     for scope, state in core.store.scopes():

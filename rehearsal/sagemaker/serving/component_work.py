@@ -11,7 +11,7 @@ from typing import Any
 from rehearsal.host import Scope
 from rehearsal.sagemaker.core import Core
 from rehearsal.sagemaker.endpoints.live import LiveEndpoint
-from rehearsal.sagemaker.recovery import resumes
+from rehearsal.sagemaker.recovery import follows
 from rehearsal.sagemaker.serving.component_copies import Copy, Needs, choose, start_copy
 from rehearsal.sagemaker.serving.component_rollout import NoRoomError, Plan, Rolling
 from rehearsal.sagemaker.serving.hosted import FleetError, HostedContainer, host_containers, remove_tree
@@ -27,7 +27,7 @@ def attend(core: Core, scope: Scope, endpoint: str) -> None:
     core.attend("components", scope, endpoint, Attendant(core, scope, endpoint).run)
 
 
-@resumes
+@follows
 def resume_components(core: Core) -> None:
     """Copies are placed anew on the new instances."""
     for scope, state in core.store.scopes():

@@ -57,9 +57,11 @@ class Sampler:
     def _is_due(self, live: LiveEndpoint, now: float) -> bool:
         """Whether a period of the endpoint's MetricPublishFrequencyInSeconds (default 60) has begun since the last."""
         record = self._core.store.state(live.scope).endpoints.get(live.name)
-        config = live_config(record).get("MetricsConfig", {}) if record else {}
-        period: float = now // config.get("MetricPublishFrequencyInSeconds", _MINUTE_SECONDS)
-        before = self._periods.setdefault(live, period)
+        if record is None:
+            return False
+        seconds = live_config(record).get("MetricsConfig", {}).get("MetricPublishFrequencyInSeconds", _MINUTE_SECONDS)
+        period: float = now // seconds
+        before = self._periods.setdefault(live, record["CreationTime"] // seconds)
         self._periods[live] = period
         return before != period
 
