@@ -9,6 +9,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from tabular import ubjson
 from tabular.encode import Encoder, Matrix
 from tabular.faults import ArtefactFault, ContractFault
 from tabular.files import write_bytes, write_json
@@ -44,6 +45,7 @@ class Model:
         if not raw.startswith(UBJ_MAGIC):
             raise ArtefactFault(f"{MODEL_FILE} is not UBJSON (it starts with {raw[:4]!r}): train it again")
         try:
+            ubjson.check(raw)
             booster.load_model(bytearray(raw))
         except (xgboost.core.XGBoostError, ValueError) as error:
             raise ArtefactFault(f"{MODEL_FILE} cannot be read: {str(error).splitlines()[0][:200]}") from None
