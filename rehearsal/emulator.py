@@ -135,11 +135,19 @@ class EmulatorHost:
 
     def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
         """Variants of the endpoint that Application Auto Scaling has as scalable targets."""
+        from rehearsal.autoscaling.endpoints import targets_of
+
         if self._runtime.autoscaling is None:
             return frozenset()
-        targets = self._runtime.autoscaling.store.state(scope).targets
-        prefix = f"sagemaker|endpoint/{endpoint}/variant/"
-        return frozenset(key.split("|")[1].rpartition("/")[2] for key in list(targets) if key.startswith(prefix))
+        targets = targets_of(self._runtime.autoscaling.store, endpoint, scope)
+        return frozenset(one["ResourceId"].rpartition("/")[2] for one in targets)
+
+    def deregister_variants(self, endpoint: str, scope: Scope) -> None:
+        """Take all variants of an endpoint that is being deleted from Application Auto Scaling."""
+        from rehearsal.autoscaling.endpoints import deregister
+
+        if self._runtime.autoscaling is not None:
+            deregister(self._runtime.autoscaling, endpoint, scope)
 
     def image(self, uri: str) -> Image:
         """The image behind `repository:tag` or `repository@sha256:…`. Raises ImageNotFoundError."""

@@ -64,6 +64,9 @@ class Host(Protocol):
     def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
         """Variants of the endpoint that Application Auto Scaling has as scalable targets."""
 
+    def deregister_variants(self, endpoint: str, scope: Scope) -> None:
+        """Take all variants of an endpoint that is being deleted from Application Auto Scaling."""
+
     def image(self, uri: str) -> Image:
         """The image behind `repository:tag` or `repository@sha256:…`. Raises ImageNotFoundError."""
 

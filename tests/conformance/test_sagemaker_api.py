@@ -104,6 +104,9 @@ class WalkHost:
     def scalable_variants(self, endpoint, scope):
         return frozenset()
 
+    def deregister_variants(self, endpoint, scope):
+        return None
+
     def alarm_state(self, name, scope):
         return None
 

@@ -178,6 +178,9 @@ class FakeHost:
     def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
         return frozenset(self.scaled.get(endpoint, ()))
 
+    def deregister_variants(self, endpoint: str, scope: Scope) -> None:
+        self.scaled.pop(endpoint, None)
+
     def image(self, uri: str) -> Image:
         if uri not in self.images:
             raise ImageNotFoundError(uri)
