@@ -186,6 +186,9 @@ class FakeHost:
             raise ImageNotFoundError(uri)
         return self.images[uri]
 
+    def pull(self, uri: str, role_arn: str, scope: Scope) -> Image:
+        return self.image(uri)
+
     def write_log(self, group: str, stream: str, lines: Any, scope: Scope) -> None:
         self.logs.setdefault(group, []).extend(lines)
 
