@@ -157,6 +157,7 @@ class LiveEndpoint:
 
     def remove(self, core: "Core", record: Record) -> None:
         """Let requests in flight end, stop the processes, then forget the endpoint: the end of DeleteEndpoint."""
+        core.host.deregister_variants(self.name, self.scope)
         self.close(self.fleets())
         with core.store.lock:
             state = core.store.state(self.scope)
