@@ -105,6 +105,7 @@ class EmulatorHost:
             "Time": int(self.clock.now()),
         }
         within(scope, lambda: eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True))
+        within(scope, lambda: eventbridge._events_log_list().clear())  # it grows for ever, and nobody reads it
 
     def put_metrics(self, namespace: str, data: Sequence[Mapping[str, Any]], scope: Scope) -> None:
         """Store metrics of a service itself, then let the alarms look."""
