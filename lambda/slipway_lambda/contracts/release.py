@@ -115,8 +115,11 @@ class ReleaseSpec:
     """Empty where the instance type's disk is an NVMe one, which the service encrypts itself and refuses a key for."""
     hosting_role_arn: str
     strategy: str
-    """all_at_once | canary"""
+    """all_at_once | canary | linear | rolling"""
     canary_percent: int
+    step_percent: int
+    batch_percent: int
+    rollback_batch_percent: int
     bake_seconds: int
     termination_wait_seconds: int
     timeout_seconds: int

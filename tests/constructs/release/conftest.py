@@ -64,8 +64,13 @@ def model() -> Model:
 @pytest.fixture(scope="session")
 def template(root: Path, model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The release stack's template."""
+    return synthesise(root, model, tmp_path_factory.mktemp("release"))
+
+
+def synthesise(root: Path, model: Model, outdir: Path) -> dict[str, Any]:
+    """The release stack's template for a declaration."""
     app = App(
-        outdir=str(tmp_path_factory.mktemp("release")),
+        outdir=str(outdir),
         builtin_cloud_formation_validation=False,
         context=json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"],
     )
@@ -85,6 +90,11 @@ def template(root: Path, model: Model, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def definition(template: dict[str, Any]) -> dict[str, Any]:
     """The machine's definition, with references to resources as their logical ids or handlers."""
+    return definition_of(template)
+
+
+def definition_of(template: dict[str, Any]) -> dict[str, Any]:
+    """The machine of a template."""
     (machine,) = (r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine")
     parsed: dict[str, Any] = json.loads(_flat(machine["Properties"]["DefinitionString"], template))
     return parsed
@@ -226,7 +236,7 @@ class World:
         assert self.endpoint["EndpointStatus"] == "InService", "cannot update an in-progress endpoint"
         old, new = self.endpoint["EndpointConfigName"], request["EndpointConfigName"]
         assert new in self.configs, f"{new} does not exist"
-        guarded = "DeploymentConfig" in request
+        guarded = "AutoRollbackConfiguration" in request.get("DeploymentConfig", {})
         self.endpoint["EndpointStatus"] = "Updating"
         self.endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": new}
         if guarded and self.rollback_fails:
@@ -530,6 +540,20 @@ def world() -> World:
 def release(definition: dict[str, Any], world: World) -> Runner:
     """Runs one release."""
     return Runner(definition, world)
+
+
+@pytest.fixture(scope="session")
+def rolling(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The definition for a model that is released by a rolling update of four instances."""
+    rollout = {k: v for k, v in MODEL["rollout"].items() if k != "termination_wait_seconds"}
+    declared = MODEL | {"endpoint": {"instance_count": 4}, "rollout": rollout | {"strategy": "rolling"}}
+    return definition_of(synthesise(root, Model.model_validate(declared), tmp_path_factory.mktemp("rolling")))
+
+
+@pytest.fixture
+def rolling_release(rolling: dict[str, Any], world: World) -> Runner:
+    """Runs one release by a rolling update."""
+    return Runner(rolling, world)
 
 
 @pytest.fixture

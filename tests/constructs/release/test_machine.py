@@ -55,6 +55,26 @@ def test_update_goes_through_guardrails_and_keeps_the_way_back(release: Any, wor
     assert v1_live in world.configs
 
 
+def test_a_rolling_release_that_fails_its_smoke_test_goes_back_without_a_second_fleet(
+    rolling_release: Any, world: Any
+) -> None:
+    world.approve(1)
+    assert rolling_release().status == "SUCCEEDED"
+    before = world.endpoint["EndpointConfigName"]
+    world.calls.clear()
+    world.approve(2)
+    world.during = lambda: world.answers.update({world.endpoint["PendingDeploymentSummary"]["EndpointConfigName"]: "9"})
+    end = rolling_release()
+    assert (end.error, end.cause["strategy"]) == ("ReleaseRolledBack", "rolling")
+    there, back = (r for a, r in world.calls if a == "updateEndpoint")
+    batch = {"Type": "INSTANCE_COUNT", "Value": 1}
+    assert there["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"] == batch
+    assert there["DeploymentConfig"]["RollingUpdatePolicy"]["RollbackMaximumBatchSize"] == batch
+    policy = {"MaximumBatchSize": batch, "WaitIntervalInSeconds": 0, "MaximumExecutionTimeoutInSeconds": 600}
+    assert back["EndpointConfigName"] == before == world.endpoint["EndpointConfigName"]
+    assert back["DeploymentConfig"] == {"RollingUpdatePolicy": policy}
+
+
 def test_versions_beyond_those_to_keep_are_removed(release: Any, world: Any, v1_live: str) -> None:
     for version in (2, 3):
         world.approve(version)
