@@ -298,7 +298,14 @@ class Model(Declared):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        refuse(*self._unsound_columns(), *self._unknown_metrics(), *self._unfit_rollout(), self._nothing_captured())
+        refuse(
+            *self._unsound_columns(),
+            *self._unknown_metrics(),
+            *self._unfit_rollout(),
+            self._nothing_captured(),
+            self._nobody_looks(),
+            self._cure_kept_out(),
+        )
         return self
 
     def _unsound_columns(self) -> list[Clash]:
@@ -338,6 +345,28 @@ class Model(Declared):
     def shift(self) -> Shift:
         """The rollout on this endpoint, in whole instances and seconds."""
         return Shift.of(self.rollout, self.endpoint)
+
+    def _nobody_looks(self) -> Clash | None:
+        ours = self.monitors.data_quality is not None and self.monitors.engine is MonitorEngine.SLIPWAY
+        if ours or not self.rollout.alarms.monitor_violations:
+            return None
+        return Clash(
+            ("rollout", "alarms", "monitor_violations"),
+            "has nothing to watch: it reads what monitors.data_quality counts with engine slipway",
+            "declare that monitor, or name the alarm you have on SageMaker's own under rollout.alarms.own",
+            (("monitors", "data_quality"), ("monitors", "engine")),
+        )
+
+    def _cure_kept_out(self) -> Clash | None:
+        if not (self.rollout.alarms.monitor_violations and self.retrain.on_drift):
+            return None
+        return Clash(
+            ("rollout", "alarms", "monitor_violations"),
+            "keeps every release out while requests have drifted, also that of the version that retrain.on_drift"
+            " trains against the drift",
+            "remove it, or set retrain.on_drift to false",
+            (("retrain", "on_drift"),),
+        )
 
     def _nothing_captured(self) -> Clash | None:
         if self.monitors.data_quality is None or self.endpoint.capture.sampling_percent > 0:

@@ -22,7 +22,8 @@ COUNT = (("rollout", "strategy"), ("endpoint", "instance_count"))
 class Shift:
     """`step_instances` take traffic at a time, in `steps` steps; `bakes` of them are waited for, all waits together
     `waits_seconds`. `starts` fleets or batches start one after another, `recovery_starts` on the way back.
-    `peak_instances`: old and new together at most. `timeout_seconds`: the declared limit, or one that waits and
+    `peak_instances`: old and new together at most, also on
+    the way back. `timeout_seconds`: the declared limit, or one that waits and
     starts fit in.
     """
 
@@ -57,7 +58,7 @@ class Shift:
             waits_seconds=waits,
             starts=starts,
             recovery_starts=steps_of(count, min(back, whole_instances(count, 50))) if rolling else 1,
-            peak_instances=count + max(size, back) if rolling else 2 * count,
+            peak_instances=count + size + back if rolling else 2 * count,
             timeout_seconds=rollout.timeout_seconds or max(LEAST_DERIVED_SECONDS, least),
         )
 

@@ -245,6 +245,8 @@ TWENTY_FIVE = ("instance_count: 4", "instance_count: 25")
 FIFTEEN, THIRTY = ("instance_count: 4", "instance_count: 15"), ("instance_count: 4", "instance_count: 30")
 HUNDRED, LONG = ("instance_count: 4", "instance_count: 100"), ("bake_seconds: 300", "bake_seconds: 3600")
 INF1 = ("endpoint:\n  instance_type: ml.m5.large", "endpoint:\n  instance_type: ml.inf1.xlarge")
+BRIEF = ("bake_seconds: 300", "bake_seconds: 299")
+NO_RATES = [(f"{name}: {{", f"{name}: null #") for name in ("server_errors", "client_errors", "latency_p99")]
 CLASHES = [
     (
         [("bake_seconds: 300", "bake_seconds: 3600\n  timeout_seconds: 3600")],
@@ -302,6 +304,35 @@ CLASHES = [
         "rollout.timeout_seconds",
         "4 × bake_seconds 300 = 1200",
     ),
+    (
+        [("  alarms: #", f"  alarms:\n    own: [{', '.join(f'mine-{n}' for n in range(8))}]\n    #")],
+        "rollout.alarms.own",
+        "makes 3 declared + 8 own = 11 alarms, and SageMaker takes at most 10",
+    ),
+    (
+        [*NO_RATES, ("  alarms: #", "  alarms:\n    own: [mine]\n    new_fleet_only: true\n    #")],
+        "rollout.alarms.new_fleet_only",
+        "is about error rates and latencies",
+    ),
+    (
+        [("  alarms: #", "  alarms:\n    monitor_violations: true\n    #")],
+        "rollout.alarms.monitor_violations",
+        "keeps every release out while requests have drifted",
+    ),
+    (
+        [
+            ("  alarms: #", "  alarms:\n    monitor_violations: true\n    #"),
+            ("on_drift: true", "on_drift: false"),
+            ("  data_quality: #", "  engine: sagemaker\n  data_quality: #"),
+        ],
+        "rollout.alarms.monitor_violations",
+        "has nothing to watch",
+    ),
+    (
+        [("  alarms: #", "  alarms:\n    invocations: {minimum: 5, period_seconds: 300}\n    #"), BRIEF],
+        "rollout.bake_seconds",
+        "shorter than an alarm's period of 300 s",
+    ),
     ([INF1], "rollout.strategy", "SageMaker updates Inf1 instances all at once"),
     ([("sampling_percent: 100", "sampling_percent: 0")], "endpoint.capture.sampling_percent", "captures nothing"),
     ([("target: arr_late", "target: temp")], "data.columns[7].name", "would see the answer"),
@@ -336,6 +367,13 @@ def test_fields_that_clash_are_told_at_the_line_to_change(
     text = (checkout / MODEL).read_text().splitlines()[fault.line - 1]
     leaf = field.rsplit(".", 1)[-1].partition("[")[0]
     assert text[fault.column - 1 :].startswith((leaf, "{")), text
+
+
+def test_an_alarm_named_twice_is_told_at_its_entry(broken: Broken, checkout: Path) -> None:
+    fault = only(broken("model", ("  alarms: #", "  alarms:\n    own: [mine, mine]\n    #")))
+    assert (fault.code, fault.field, fault.value) == (Code.DISAGREEMENT, "rollout.alarms.own[1]", "mine")
+    assert fault.line == line_of(checkout, MODEL, "own: [mine")
+    assert fault.why == "is also entry 1"
 
 
 PLATFORM = [

@@ -21,9 +21,9 @@ def shift(count: int, startup_seconds: int = 480, **rollout: Any) -> Shift:
         ({"strategy": "canary", "canary_percent": 25}, 1, 2, 900, 8),
         ({"strategy": "linear"}, 1, 4, 3 * 600 + 300, 8),
         ({"strategy": "linear", "step_percent": 50}, 2, 2, 600 + 300, 8),
-        ({"strategy": "rolling"}, 1, 4, 4 * 600, 5),
-        ({"strategy": "rolling", "batch_percent": 50}, 2, 2, 2 * 600, 6),
-        ({"strategy": "rolling", "rollback_batch_percent": 100}, 1, 4, 4 * 600, 8),
+        ({"strategy": "rolling"}, 1, 4, 4 * 600, 6),
+        ({"strategy": "rolling", "batch_percent": 50}, 2, 2, 2 * 600, 8),
+        ({"strategy": "rolling", "rollback_batch_percent": 100}, 1, 4, 4 * 600, 9),
     ],
 )
 def test_four_instances(declared: dict[str, Any], size: int, steps: int, waits: int, most: int) -> None:

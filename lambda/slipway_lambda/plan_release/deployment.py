@@ -55,10 +55,10 @@ def strategy_words(spec: ReleaseSpec, *, first: bool) -> str:
         steps = f"{steps_of(count, size)} steps of {size} of {count} instances"
         return f"linear in {steps}, {spec.bake_seconds} s apart, {end}"
     if spec.strategy == "rolling":
-        size = whole_instances(count, spec.batch_percent)
+        size, back = (whole_instances(count, p) for p in (spec.batch_percent, spec.rollback_batch_percent))
         return (
             f"rolling in {steps_of(count, size)} batches of {size} of {count} instances, {spec.bake_seconds} s each,"
-            f" never more than {count + max(size, whole_instances(count, spec.rollback_batch_percent))} instances"
+            f" never more than {count + size} instances, {count + size + back} on the way back"
         )
     return f"all at once, then {spec.termination_wait_seconds} s with the old fleet in reserve"
 

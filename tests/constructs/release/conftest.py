@@ -21,6 +21,7 @@ from ministack.services import stepfunctions
 
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Notifications
+from slipway_lambda.aim_alarms.handler import aim
 from slipway_lambda.attributes import from_item
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
@@ -132,6 +133,8 @@ class World:
     models: dict[str, Any] = field(default_factory=dict)
     ledger: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     alarms: dict[str, AlarmState] = field(default_factory=dict)
+    aimed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Dimensions of the alarms that a release aimed."""
     notices: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[str, Any]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
@@ -345,9 +348,13 @@ class World:
         """Endpoints.describe and Alarms.describe: one port each, told apart by what they are given."""
         if isinstance(names, str):
             return copy.deepcopy(self.endpoint) if self.endpoint else {}
-        dimensions = {"EndpointName": ENDPOINT, "VariantName": "main"}
-        healthy = {n: AlarmState(n, "OK", "", True, dimensions) for n in names}
+        fleets = {"EndpointName": ENDPOINT, "VariantName": "main"}
+        healthy = {n: AlarmState(n, "OK", "", True, self.aimed.get(n, fleets)) for n in names}
         return [state for name, state in {**healthy, **self.alarms}.items() if name in healthy]
+
+    def aim(self, name: str, dimensions: dict[str, str]) -> None:
+        """Alarms.aim."""
+        self.aimed[name] = dict(dimensions)
 
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         """Alarms.invocations."""
@@ -413,6 +420,8 @@ class World:
                 return planning.handler(payload, None)
             if verb == "inspect_artefact":
                 return {"sha256": payload["expected_sha256"], "bytes": 1, "members": []}
+            if verb == "aim_alarms":
+                return aim(payload, ports)
             if verb == "check_preflight":
                 return check(payload, ports, ports, ports, ports)
             if verb == "verify_release":
@@ -554,6 +563,27 @@ def rolling(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 def rolling_release(rolling: dict[str, Any], world: World) -> Runner:
     """Runs one release by a rolling update."""
     return Runner(rolling, world)
+
+
+@pytest.fixture(scope="session")
+def guarded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The template for a model with every kind of alarm, on the new fleet alone where that can be."""
+    every = {
+        "latency_p50": {"milliseconds": 50, "period_seconds": 30},
+        "overhead_p99": {"milliseconds": 20},
+        "invocations": {"minimum": 5, "period_seconds": 120},
+        "monitor_violations": True,
+        "own": ["queue is long"],
+        "new_fleet_only": True,
+    }
+    declared = MODEL | {"rollout": {**MODEL["rollout"], "alarms": every}, "retrain": {"on_drift": False}}
+    return synthesise(root, Model.model_validate(declared), tmp_path_factory.mktemp("guarded"))
+
+
+@pytest.fixture
+def guarded_release(guarded: dict[str, Any], world: World) -> Runner:
+    """Runs one release guarded by all of them."""
+    return Runner(definition_of(guarded), world)
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ SPEC = ReleaseSpec(
     termination_wait_seconds=300,
     timeout_seconds=3600,
     alarm_names=("errors", "latency"),
+    new_fleet_alarms=(),
+    other_alarms=(),
     minimum_requests=100,
     keep_versions=2,
     smoke_records=25,
@@ -236,7 +238,7 @@ def test_rolling_replaces_batches_and_goes_back_in_batches_too() -> None:
     assert back["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2, "SageMaker takes at most half"
     assert back["RollingUpdatePolicy"]["WaitIntervalInSeconds"] == 0
     assert "AutoRollbackConfiguration" not in back
-    assert strategy_words(spec, first=False).endswith("never more than 6 instances")
+    assert strategy_words(spec, first=False).endswith("never more than 5 instances, 7 on the way back")
 
 
 def test_all_at_once_still_has_alarms_and_a_wait_with_the_old_fleet_in_reserve() -> None:
