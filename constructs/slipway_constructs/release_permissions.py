@@ -24,6 +24,7 @@ def grant_release(
     stages = (
         functions.plan,
         functions.inspect,
+        *((functions.aim,) if functions.aim else ()),
         functions.preflight,
         functions.verify,
         functions.smoke,

@@ -61,16 +61,17 @@ class ReleaseRecovery(Construct):
         )
 
     def _roll_back(self, settling: sfn.IChainable) -> sfn.IChainable:
-        """Without guardrails: a bad version is live, and waiting for alarms would keep it so."""
+        """Without waits and alarms: a bad version is live, and waiting for alarms would keep it so. `recovery_config`
+        adds a DeploymentConfig where there is no second fleet to go back by.
+        """
         state = native(
             self,
             "Roll back to blue",
             "aws-sdk:sagemaker:updateEndpoint",
-            {
-                "EndpointName": self._at.endpoint,
-                "EndpointConfigName": expression("$plan.last_good.config"),
-                "RetainDeploymentConfig": False,
-            },
+            expression(
+                f'$merge([{{"EndpointName": "{self._at.endpoint}", "EndpointConfigName": $plan.last_good.config,'
+                ' "RetainDeploymentConfig": false}, $plan.recovery_config])'
+            ),
             assign={"turned_back": True},
         )
         state.add_catch(self._halted, errors=["States.ALL"])

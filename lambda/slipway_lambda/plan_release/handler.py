@@ -7,7 +7,7 @@ from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec
 from slipway_lambda.events import take
-from slipway_lambda.plan_release import requests
+from slipway_lambda.plan_release import deployment, requests
 from slipway_lambda.plan_release.package import Package, read_package
 from slipway_lambda.plan_release.plan import Situation, decide, last_good
 
@@ -30,10 +30,11 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "package_arn": package.arn,
         "config": wanted,
         "strategy": "all_at_once" if first else spec.strategy,
-        "strategy_words": requests.strategy_words(spec, first=first),
+        "strategy_words": deployment.strategy_words(spec, first=first),
         "model_request": requests.model_request(spec, package),
         "config_request": requests.config_request(spec, package),
-        "deployment_config": requests.deployment_config(spec),
+        "deployment_config": deployment.deployment_config(spec),
+        "recovery_config": deployment.recovery_config(spec),
         "image": package.image,
         "digest": package.digest,
         "model_data_url": package.model_data_url,

@@ -77,11 +77,19 @@ def _verify_fleet(asked: Asked, variants: list[Mapping[str, Any]], requests: int
     return Finding(Verdict.LIVE, f"{asked.config} serves from {counts[0]} instances.")
 
 
-def guarded(finding: Finding, names: Sequence[str], found: Sequence[AlarmState]) -> Finding:
-    """A shift that was not watched to its end is no evidence: SageMaker ignores an alarm that vanishes meanwhile."""
+def guarded(finding: Finding, wanted: Mapping[str, Mapping[str, str] | None], found: Sequence[AlarmState]) -> Finding:
+    """A shift that was not watched to its end is no evidence: SageMaker ignores an alarm that vanishes meanwhile, and
+    takes one without data for a quiet one. `wanted`: dimensions by alarm name, None where any will do.
+    """
     by_name = {a.name: a for a in found}
-    faults = [f"alarm {n} is gone" for n in names if n not in by_name]
+    faults = [f"alarm {n} is gone" for n in wanted if n not in by_name]
     faults += [f"alarm {a.name} has its actions disabled" for a in by_name.values() if not a.actions_enabled]
+    faults += [f"alarm {a.name} has no data" for a in by_name.values() if a.state == "INSUFFICIENT_DATA"]
+    faults += [
+        f"alarm {n} watches {by_name[n].dimensions} by now, not {dict(d)}"
+        for n, d in wanted.items()
+        if d is not None and n in by_name and by_name[n].dimensions != dict(d)
+    ]
     faults += [f"alarm {a.name} is in ALARM: {a.reason}" for a in by_name.values() if a.state == "ALARM"]
     if finding.verdict is Verdict.ROLLED_BACK and faults:  # the service itself gives no reason
         return Finding(finding.verdict, f"{finding.reason} Now {'; '.join(faults)}.")

@@ -55,6 +55,56 @@ def test_update_goes_through_guardrails_and_keeps_the_way_back(release: Any, wor
     assert v1_live in world.configs
 
 
+def test_a_rolling_release_that_fails_its_smoke_test_goes_back_without_a_second_fleet(
+    rolling_release: Any, world: Any
+) -> None:
+    world.approve(1)
+    assert rolling_release().status == "SUCCEEDED"
+    before = world.endpoint["EndpointConfigName"]
+    world.calls.clear()
+    world.approve(2)
+    world.during = lambda: world.answers.update({world.endpoint["PendingDeploymentSummary"]["EndpointConfigName"]: "9"})
+    end = rolling_release()
+    assert (end.error, end.cause["strategy"]) == ("ReleaseRolledBack", "rolling")
+    there, back = (r for a, r in world.calls if a == "updateEndpoint")
+    batch = {"Type": "INSTANCE_COUNT", "Value": 1}
+    assert there["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"] == batch
+    assert there["DeploymentConfig"]["RollingUpdatePolicy"]["RollbackMaximumBatchSize"] == batch
+    policy = {"MaximumBatchSize": batch, "WaitIntervalInSeconds": 0, "MaximumExecutionTimeoutInSeconds": 600}
+    assert back["EndpointConfigName"] == before == world.endpoint["EndpointConfigName"]
+    assert back["DeploymentConfig"] == {"RollingUpdatePolicy": policy}
+
+
+@pytest.mark.fault("A17")
+def test_alarms_on_the_new_fleet_follow_each_release(guarded_release: Any, world: Any) -> None:
+    """Five of eight are aimed; the floor, the monitor's and the user's own are not."""
+    for version in (1, 2):
+        world.approve(version)
+        end = guarded_release()
+        assert end.status == "SUCCEEDED", end.output
+        live = world.endpoint["EndpointConfigName"]
+        assert [d["EndpointConfigName"] for d in world.aimed.values()] == [live] * 5
+        path = end.path
+        assert path.index("Aim alarms at the new fleet") < path.index("Check before the shift")
+    (request,) = (r for a, r in world.calls if a == "updateEndpoint")
+    alarms = [a["AlarmName"] for a in request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]]
+    assert len(alarms) == 8
+    assert "queue is long" in alarms
+
+
+@pytest.mark.fault("A18")
+def test_an_alarm_aimed_elsewhere_in_the_shift_is_no_guard(guarded_release: Any, world: Any) -> None:
+    world.approve(1)
+    guarded_release()
+    before = world.endpoint["EndpointConfigName"]
+    world.approve(2)
+    world.during = world.aimed.clear
+    end = guarded_release()
+    assert end.error == "ReleaseRolledBack"
+    assert "not guarded to its end" in end.cause["cause"]
+    assert world.endpoint["EndpointConfigName"] == before
+
+
 def test_versions_beyond_those_to_keep_are_removed(release: Any, world: Any, v1_live: str) -> None:
     for version in (2, 3):
         world.approve(version)

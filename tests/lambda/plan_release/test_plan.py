@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from slipway_lambda.contracts.release import Decision, ReleaseSpec
+from slipway_lambda.contracts.shift import steps_of, whole_instances
+from slipway_lambda.plan_release.deployment import deployment_config, recovery_config, strategy_words
 from slipway_lambda.plan_release.package import read_package
 from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
 from slipway_lambda.plan_release.requests import (
-    canary_instances,
     config_request,
     content_name,
-    deployment_config,
     live_record,
     model_request,
 )
@@ -33,10 +33,15 @@ SPEC = ReleaseSpec(
     hosting_role_arn="arn:aws:iam::111122223333:role/hosting",
     strategy="canary",
     canary_percent=30,
+    step_percent=25,
+    batch_percent=25,
+    rollback_batch_percent=50,
     bake_seconds=600,
     termination_wait_seconds=300,
     timeout_seconds=3600,
     alarm_names=("errors", "latency"),
+    new_fleet_alarms=(),
+    other_alarms=(),
     minimum_requests=100,
     keep_versions=2,
     smoke_records=25,
@@ -189,8 +194,51 @@ def test_rollout_alone_does_not_change_the_name() -> None:
 @pytest.mark.parametrize(
     ("count", "percent", "instances"), [(2, 50, 1), (4, 30, 1), (10, 25, 2), (3, 50, 1), (1, 10, 1)]
 )
-def test_canary_is_whole_instances_at_least_one(count: int, percent: int, instances: int) -> None:
-    assert canary_instances(replace(SPEC, instance_count=count, canary_percent=percent)) == instances
+def test_a_share_is_whole_instances_at_least_one(count: int, percent: int, instances: int) -> None:
+    assert whole_instances(count, percent) == instances
+    for strategy, member in (("canary", "CanarySize"), ("linear", "LinearStepSize")):
+        spec = replace(SPEC, instance_count=count, canary_percent=percent, step_percent=percent, strategy=strategy)
+        routing = deployment_config(spec)["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+        assert routing[member] == {"Type": "INSTANCE_COUNT", "Value": instances}
+
+
+@pytest.mark.parametrize(("count", "size", "steps"), [(4, 1, 4), (4, 2, 2), (5, 2, 3), (3, 3, 1)])
+def test_the_last_step_takes_what_is_left(count: int, size: int, steps: int) -> None:
+    assert steps_of(count, size) == steps
+
+
+def test_linear_shifts_in_equal_steps_and_waits_with_all_traffic_at_the_end() -> None:
+    config = deployment_config(replace(SPEC, strategy="linear"))
+    assert config["BlueGreenUpdatePolicy"] == {
+        "TrafficRoutingConfiguration": {
+            "Type": "LINEAR",
+            "WaitIntervalInSeconds": 600,
+            "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": 1},
+        },
+        "TerminationWaitInSeconds": 300,
+        "MaximumExecutionTimeoutInSeconds": 3600,
+    }
+    assert recovery_config(replace(SPEC, strategy="linear")) == {}
+    words = strategy_words(replace(SPEC, strategy="linear"), first=False)
+    assert words == "linear in 4 steps of 1 of 4 instances, 600 s apart, then 300 s with all traffic"
+
+
+def test_rolling_replaces_batches_and_goes_back_in_batches_too() -> None:
+    spec = replace(SPEC, strategy="rolling")
+    config = deployment_config(spec)
+    assert config["RollingUpdatePolicy"] == {
+        "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
+        "WaitIntervalInSeconds": 600,
+        "MaximumExecutionTimeoutInSeconds": 3600,
+        "RollbackMaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 2},
+    }
+    assert "BlueGreenUpdatePolicy" not in config
+    assert len(config["AutoRollbackConfiguration"]["Alarms"]) == 2
+    back = recovery_config(replace(spec, rollback_batch_percent=100))["DeploymentConfig"]
+    assert back["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2, "SageMaker takes at most half"
+    assert back["RollingUpdatePolicy"]["WaitIntervalInSeconds"] == 0
+    assert "AutoRollbackConfiguration" not in back
+    assert strategy_words(spec, first=False).endswith("never more than 5 instances, 7 on the way back")
 
 
 def test_all_at_once_still_has_alarms_and_a_wait_with_the_old_fleet_in_reserve() -> None:
@@ -223,11 +271,13 @@ def test_requests_are_what_the_services_own_model_takes() -> None:
     from botocore.validate import ParamValidator
 
     service = botocore.session.get_session().get_service_model("sagemaker")
-    update = {"EndpointName": "e", "EndpointConfigName": WANTED, "DeploymentConfig": deployment_config(SPEC)}
+    strategies = [replace(SPEC, strategy=s) for s in ("all_at_once", "canary", "linear", "rolling")]
+    update = {"EndpointName": "e", "EndpointConfigName": WANTED}
     for operation, request in (
         ("CreateModel", model_request(SPEC, PACKAGE)),
         ("CreateEndpointConfig", config_request(SPEC, PACKAGE)),
-        ("UpdateEndpoint", update),
+        *(("UpdateEndpoint", {**update, "DeploymentConfig": deployment_config(s)}) for s in strategies),
+        *(("UpdateEndpoint", {**update, **recovery_config(s)}) for s in strategies),
     ):
         shape = service.operation_model(operation).input_shape
         assert not ParamValidator().validate(request, shape).has_errors()
