@@ -15,6 +15,8 @@ from slipway_lambda.contracts.ledger import ABORT_REASON, attempt_key
 from slipway_lambda.contracts.release import ReleaseSpec
 
 PAGE = 200
+GONE = "GONE"
+"""State of an alarm that is not there, in the place of one of CloudWatch's."""
 _BAKING = re.compile(r"Baking for (\d+) seconds .*capacity of (\d+) instance")
 
 
@@ -96,6 +98,8 @@ def verdict(seen: Mapping[str, Any], alarms: Mapping[str, str], *, aborted: bool
         return "to be rolled back: a person asked for an abort"
     if bad := sorted(name for name, state in alarms.items() if state == "ALARM"):
         return f"to be rolled back: {', '.join(bad)} in ALARM"
+    if gone := sorted(name for name, state in alarms.items() if state == GONE):
+        return f"to be rolled back: {', '.join(gone)} is gone"
     if unsure := sorted(name for name, state in alarms.items() if state != "OK"):
         return f"no alarm so far; no data from {', '.join(unsure)}"
     return "no alarm so far" if alarms else "no alarm guards it"
@@ -125,4 +129,4 @@ def _alarm_states(target: Target, names: tuple[str, ...]) -> dict[str, str]:
     found = {
         a["AlarmName"]: str(a["StateValue"]) for kind in ("MetricAlarms", "CompositeAlarms") for a in page.get(kind, [])
     }
-    return {name: found.get(name, "GONE") for name in names}
+    return {name: found.get(name, GONE) for name in names}
