@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,17 +10,18 @@ from typing import Any
 
 import pytest
 
+from slipway.cli.app import run as main
 from slipway.operations.where import STATE
 
 pytestmark = pytest.mark.rehearsal
 
 MODEL, ENDPOINT = "flight-delays", "flight-delays-dev"
-SLOW_SPEED = 20.0
-"""A bake of 300 s takes 15 s of the wall's: time for a person to step in."""
 
 
 @pytest.fixture
-def slipway(app: Any, root: Path, tmp_path: Path) -> Iterator[Callable[..., tuple[int, dict[str, Any]]]]:
+def slipway(
+    app: Any, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., tuple[int, dict[str, Any]]]]:
     """Call the command line with --json: exit code and its object. Whatever it held is lifted at the end."""
     shutil.copy(root / "platform.yaml", tmp_path)
     shutil.copytree(root / "models", tmp_path / "models")
@@ -29,11 +29,13 @@ def slipway(app: Any, root: Path, tmp_path: Path) -> Iterator[Callable[..., tupl
     (tmp_path / STATE).symlink_to(app.cloud.directory, target_is_directory=True)
 
     def call(*arguments: str) -> tuple[int, dict[str, Any]]:
-        command = [sys.executable, "-m", "slipway.cli", *arguments, "--json"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-        assert "Traceback" not in done.stderr
-        return done.returncode, json.loads(done.stdout)
+        monkeypatch.setattr(sys, "argv", ["slipway", *arguments, "--json"])
+        code = main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return code, json.loads(printed.out)
 
+    monkeypatch.chdir(tmp_path)
     yield call
     hold = {"pk": {"S": f"endpoint#{ENDPOINT}"}, "sk": {"S": "hold"}}
     app.client("dynamodb").delete_item(TableName=app.outputs["LedgerTable"], Key=hold)
@@ -41,9 +43,9 @@ def slipway(app: Any, root: Path, tmp_path: Path) -> Iterator[Callable[..., tupl
 
 @contextmanager
 def slower(app: Any) -> Iterator[None]:
-    """The command line starts in seconds of the wall's."""
+    """While a person reads and decides."""
     speed = app.cloud.control("GET", "status")["speed"]
-    app.cloud.clock.set_speed(SLOW_SPEED)
+    app.cloud.clock.set_speed(1)
     try:
         yield
     finally:
@@ -82,10 +84,10 @@ def test_hold_resume_roll_back_abort_and_retry(
 
     # Forward again on purpose, and aborted in the middle of the shift.
     app.told()
+    code, answer = slipway("release", f"{MODEL}@{new}")
+    assert code == 0, answer
+    app.wait_for(lambda: app.endpoint()["EndpointStatus"] == "Updating", "the endpoint updates", wall_seconds=60)
     with slower(app):
-        code, answer = slipway("release", f"{MODEL}@{new}")
-        assert code == 0, answer
-        app.wait_for(lambda: app.endpoint()["EndpointStatus"] == "Updating", "the endpoint updates", wall_seconds=60)
         moving = slipway("status", MODEL)[1]["models"][0]["release"]
         assert (moving["version"], moving["strategy"]) == (new, "canary")
         code, asked = slipway("abort", MODEL, "--reason", "changed my mind")
