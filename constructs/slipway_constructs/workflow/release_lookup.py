@@ -114,7 +114,9 @@ class ReleaseLookup(Construct):
             {
                 "TableName": self._table.table_name,
                 "Key": key(self._at.endpoint, ledger.LOCK),
-                "UpdateExpression": "SET #owner = :me, expires_at = :expires ADD fence :one",
+                # What was asked of an owner before is not asked of this one.
+                "UpdateExpression": "SET #owner = :me, expires_at = :expires"
+                f" REMOVE {ledger.ABORT_BY}, {ledger.ABORT_REASON} ADD fence :one",
                 "ConditionExpression": "attribute_not_exists(#owner) OR expires_at < :now OR #owner = :me",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ExpressionAttributeValues": {
@@ -181,7 +183,7 @@ class ReleaseLookup(Construct):
         return state
 
     def _read_ledger(self) -> sfn.CustomState:
-        names: list[Any] = [key(self._at.endpoint, ledger.LIVE), key(self._at.endpoint, ledger.HALT)]
+        names: list[Any] = [key(self._at.endpoint, sort) for sort in (ledger.LIVE, ledger.HALT, ledger.HOLD)]
         state = native(
             self,
             "Read the ledger",

@@ -15,6 +15,7 @@ from slipway_constructs.workflow.release_verification import looking
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Outcome
 
+REQUESTS = "($exists($verdict.requests) ? $verdict.requests : 0)"
 RUNBOOK = "Automation on this endpoint is halted. Make one config serve, then delete the ledger's halt item."
 
 
@@ -132,7 +133,7 @@ class ReleaseRecovery(Construct):
             self,
             "Record the failed release",
             "dynamodb:putItem",
-            {"TableName": self._table, "Item": record(self._at.endpoint, "$outcome", "$failure.cause")},
+            {"TableName": self._table, "Item": record("$outcome", "$failure.cause", REQUESTS)},
         )
         whatever_happens(tried, touched)
         whatever_happens(ended, tried)

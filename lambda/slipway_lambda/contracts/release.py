@@ -15,6 +15,14 @@ class Trigger(StrEnum):
     RECONCILE = "reconcile"
     OPERATOR = "operator"
     SPEC = "spec"
+    RETRY = "retry"
+    """An operator's: a version whose release failed before."""
+    ROLLBACK = "rollback"
+    """An operator's: the only trigger by which an older version replaces a newer one."""
+
+
+OF_PEOPLE = frozenset({Trigger.OPERATOR, Trigger.RETRY, Trigger.ROLLBACK})
+"""Somebody asked for exactly this."""
 
 
 class Decision(StrEnum):

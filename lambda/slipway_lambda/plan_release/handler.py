@@ -5,11 +5,11 @@ from typing import Any
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts import ledger
-from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec
+from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
 from slipway_lambda.events import take
 from slipway_lambda.plan_release import deployment, requests
 from slipway_lambda.plan_release.package import Package, read_package
-from slipway_lambda.plan_release.plan import Situation, decide, last_good
+from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -41,11 +41,13 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "artefact_sha256": package.artefact_sha256,
         "golden_uri": package.uris.get("golden_uri", ""),
         "last_good": last_good(plan.decision, now),
+        "left_package_arn": _left(package, now),
         "live_config": now.endpoint.get("EndpointConfigName", ""),
         "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
         "last_refusal": _last_refusal(package, now),
         "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
         "attempt_item": _attempt_item(spec, package, now),
+        "record_item": _record_item(spec, package, wanted, now, first=first),
         "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
     }
 
@@ -60,6 +62,7 @@ def _situation(event: Mapping[str, Any], package: Package) -> Situation:
         live=items.get(ledger.LIVE, {}),
         halt=items.get(ledger.HALT, {}),
         attempt=items.get(ledger.attempt_key(package.version), {}),
+        hold=items.get(ledger.HOLD, {}),
     )
 
 
@@ -70,6 +73,12 @@ def _last_refusal(package: Package, now: Situation) -> str:
     before = now.attempt
     refused = before.get("outcome") == Attempt.REFUSED and before.get("approval") == package.approval
     return str(before.get("cause", "")) if refused and now.by_itself else ""
+
+
+def _left(package: Package, now: Situation) -> str:
+    """The version that a rollback leaves, where the ledger knows it; else empty."""
+    known = now.live.get("config") == now.endpoint.get("EndpointConfigName") and now.live.get("package_arn")
+    return str(known) if now.trigger == Trigger.ROLLBACK and known and known != package.arn else ""
 
 
 def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[str, Any]:
@@ -86,6 +95,24 @@ def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[s
             }
         ),
     }
+
+
+def _record_item(spec: ReleaseSpec, package: Package, wanted: str, now: Situation, *, first: bool) -> dict[str, Any]:
+    """What the record of this release says whatever its end; the machine adds the rest."""
+    return to_item(
+        {
+            ledger.PARTITION_KEY: ledger.endpoint_key(spec.endpoint),
+            "version": package.version,
+            "package_arn": package.arn,
+            "config": wanted,
+            "strategy": "all_at_once" if first else spec.strategy,
+            "strategy_words": requests.strategy_words(spec, first=first),
+            "from_version": live_version(now) or 0,
+            "from_config": now.endpoint.get("EndpointConfigName", ""),
+            "approval_words": package.approval_words,
+            "alarms": spec.alarm_names,
+        }
+    )
 
 
 def _key(spec: ReleaseSpec, sort_key: str) -> dict[str, Any]:

@@ -104,7 +104,8 @@ def recovery(endpoint: Mapping[str, Any], last_good: Mapping[str, Any], *, ever_
     if status in PENDING:
         return Recovery.WAIT
     if not status:
-        return Recovery.NOTHING if not ever_served else Recovery.HALT
+        # Where there was nothing to go back to, nothing is missing: the release ended before it made an endpoint.
+        return Recovery.HALT if ever_served and last_good else Recovery.NOTHING
     if not ever_served:
         return Recovery.DELETE
     if status != "InService" or not last_good:

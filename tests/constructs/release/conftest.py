@@ -304,6 +304,10 @@ class World:
         found = [self.ledger.get((k[PARTITION_KEY]["S"], k[SORT_KEY]["S"])) for k in wanted["Keys"]]
         return {"Responses": {table: [i for i in found if i]}, "UnprocessedKeys": {}}
 
+    def _getItem(self, request: dict[str, Any]) -> Any:
+        at = (request["Key"][PARTITION_KEY]["S"], request["Key"][SORT_KEY]["S"])
+        return {"Item": self.ledger[at]} if at in self.ledger else {}
+
     def _putItem(self, request: dict[str, Any]) -> Any:
         item = request["Item"]
         at = (item[PARTITION_KEY]["S"], item[SORT_KEY]["S"])

@@ -510,9 +510,100 @@ def test_operator_goes_back_to_an_older_version_and_the_sweep_leaves_it_there(
 ) -> None:
     world.approve(2)
     release()
-    assert release("operator", version=1).output["version"] == 1
+    asked = {"version": 1, "who": "arn:aws:iam::1:user/ada", "reason": "late flights"}
+    assert release("operator", **asked).error == "ReleaseRefused"
+    assert release("rollback", name="back", **asked).output["version"] == 1
     assert world.endpoint["EndpointConfigName"] == v1_live
+    record = world.fact("release#back")
+    assert (record["trigger"], record["from_version"], record["outcome"]) == ("rollback", 2, "released")
+    assert (record["asked_by"], record["asked_reason"]) == (asked["who"], asked["reason"])
+    assert (record["approval_words"], len(record["alarms"])) == ("good", 3)
+    left = world.packages[2]["ModelLifeCycle"]
+    assert (left["StageStatus"], left["StageDescription"]) == (
+        "Rejected",
+        "Rolled back from by arn:aws:iam::1:user/ada: late flights",
+    )
+    for trigger in ("reconcile", "approval", "spec"):
+        assert release(trigger).output["outcome"] == "nothing"
+    world.endpoint = None  # deleted outside: what comes back is not what was left
+    assert release("reconcile").output["version"] == 1
+
+
+@pytest.mark.fault("A28")
+def test_abort_while_the_endpoint_shifts_ends_on_the_last_good_version_and_is_told_once(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    world.during = lambda: wish(world)
+    end = release()
+    assert (end.error, end.cause["cause"]) == ("ReleaseRolledBack", "Aborted by ada: too slow")
+    assert world.endpoint["EndpointConfigName"] == v1_live == world.fact("live")["config"]
+    assert [n["outcome"] for n in world.notices] == ["rolled_back"]
+    assert not {"owner", "abort_by"} & set(world.fact("lock"))
     assert release("reconcile").output["outcome"] == "nothing"
+    world.notices.clear()
+    assert release("retry", version=2).output["outcome"] == "released"  # the wish was for that release only
+
+
+@pytest.mark.fault("A28")
+@pytest.mark.parametrize("first", [True, False])
+def test_abort_before_the_shift_touches_nothing_and_is_not_taken_up_again(
+    release: Any, world: Any, request: pytest.FixtureRequest, first: bool
+) -> None:
+    if not first:
+        request.getfixturevalue("v1_live")
+    world.approve(2)
+    stage = world.stage
+
+    def slow(handler: str, payload: Any) -> Any:
+        if "check_preflight" in handler:
+            wish(world)
+        return stage(handler, payload)
+
+    world.stage = slow
+    end = release()
+    assert (end.error, end.cause["cause"]) == ("ReleaseRefused", "Aborted by ada: too slow")
+    assert not actions(world, "createEndpoint", "updateEndpoint", "deleteEndpoint")
+    assert len(world.configs) == (0 if first else 1)
+    assert release("reconcile").output["outcome"] == "nothing"
+    assert not world.fact("halt")
+
+
+@pytest.mark.fault("A28")
+def test_abort_that_was_meant_for_another_release_stops_nothing(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.ledger[(f"endpoint#{ENDPOINT}", "lock")] |= {"abort_by": {"S": "ada"}, "abort_reason": {"S": "old"}}
+    assert release().output["outcome"] == "released"
+
+
+@pytest.mark.fault("A28")
+def test_a_wish_that_cannot_be_read_counts_as_one(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.broken["getItem"] = error("DynamoDB.InternalServerError", "no")
+    assert release().error == "ReleaseRefused"
+    assert world.endpoint["EndpointConfigName"] == v1_live
+
+
+def wish(world: Any) -> None:
+    """As `slipway abort` writes it."""
+    world.ledger[(f"endpoint#{ENDPOINT}", "lock")] |= {"abort_by": {"S": "ada"}, "abort_reason": {"S": "too slow"}}
+
+
+def test_hold_keeps_a_new_version_out_until_it_is_lifted(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    hold = (f"endpoint#{ENDPOINT}", "hold")
+    world.ledger[hold] = {
+        "pk": {"S": hold[0]}, "sk": {"S": hold[1]}, "who": {"S": "ada"}, "reason": {"S": "audit"},
+    }  # fmt: skip
+    end = release()
+    assert (end.status, end.output["outcome"]) == ("SUCCEEDED", "nothing")
+    assert "on hold, by ada: audit" in end.output["cause"]
+    assert release("operator", version=2).error == "ReleaseRefused"
+    assert not actions(world, *CHANGING)
+    del world.ledger[hold]
+    assert release("reconcile").output["outcome"] == "released"
 
 
 def test_version_hint_is_believed_of_operators_only(release: Any, world: Any, v1_live: str) -> None:

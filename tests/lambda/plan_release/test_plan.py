@@ -99,7 +99,11 @@ def decision(now: Situation, package: Any = PACKAGE) -> Decision:
         (situation(endpoint=serving(WANTED)), Decision.VERIFY_ONLY),
         (situation(endpoint=serving(WANTED), live={"config": WANTED, "version": 2}), Decision.NOTHING),
         (situation(endpoint=serving(V3)), Decision.SUPERSEDED),
-        (situation(endpoint=serving(V3), trigger="operator", asked_version=2), Decision.UPDATE),
+        (situation(endpoint=serving(V3), trigger="operator", asked_version=2), Decision.REFUSED),
+        (situation(endpoint=serving(V3), trigger="retry", asked_version=2), Decision.REFUSED),
+        (situation(hold={"who": "ada", "reason": "audit"}), Decision.NOTHING),
+        (situation(hold={"who": "ada"}, trigger="operator", asked_version=2), Decision.REFUSED),
+        (situation(hold={"who": "ada"}, trigger="reconcile", live={"config": WANTED, "version": 2}), Decision.CREATE),
         (situation(endpoint=serving(V1, "Failed")), Decision.CLEAR),
         (situation(endpoint=serving(V1, "Failed"), live=LIVE_V1), Decision.REFUSED),
         (situation(endpoint=serving(V1, "UpdateRollbackFailed"), live=LIVE_V1), Decision.REFUSED),
@@ -117,6 +121,36 @@ def test_first_rule_that_speaks_wins(now: Situation, wanted: Decision) -> None:
     assert decision(now) is wanted
 
 
+V2_LIVE_ON_3 = {"config": V3, "version": 3, "verified": [{"config": V3, "version": 3}, {"config": "x", "version": 2}]}
+
+
+@pytest.mark.fault("C03")
+@pytest.mark.fault("C11")
+@pytest.mark.parametrize(
+    ("change", "wanted", "words"),
+    [
+        ({}, Decision.UPDATE, ""),
+        ({"hold": {"who": "ada"}}, Decision.UPDATE, ""),
+        ({"trigger": "approval", "asked_version": None}, Decision.SUPERSEDED, "older than version 3"),
+        ({"trigger": "reconcile", "asked_version": None}, Decision.SUPERSEDED, "older than version 3"),
+        ({"trigger": "operator"}, Decision.REFUSED, "older than version 3"),
+        ({"asked_version": None}, Decision.REFUSED, "without a version"),
+        ({"endpoint": {}}, Decision.REFUSED, "no endpoint"),
+        ({"endpoint": serving(V1), "live": LIVE_V1}, Decision.REFUSED, "not older than version 1"),
+        ({"live": {**V2_LIVE_ON_3, "verified": [{"version": 3}, {"version": 1}]}}, Decision.REFUSED, ": 3, 1."),
+        ({"live": {"config": V3, "version": 3}}, Decision.REFUSED, "endpoint: none."),
+        ({"halt": {"cause": "mixed"}}, Decision.REFUSED, "halted"),
+        ({"endpoint": serving(V3, "Updating")}, Decision.BUSY, "Updating"),
+    ],
+)
+def test_only_a_rollback_asked_for_by_name_goes_back_and_only_to_what_served(
+    change: dict[str, Any], wanted: Decision, words: str
+) -> None:
+    base = situation(trigger="rollback", asked_version=2, endpoint=serving(V3), live=V2_LIVE_ON_3)
+    plan = decide(SPEC, PACKAGE, WANTED, replace(base, **change))
+    assert (plan.decision, words in plan.reason) == (wanted, True)
+
+
 @pytest.mark.fault("C01")
 @pytest.mark.parametrize(
     ("outcome", "tries", "trigger", "wanted"),
@@ -124,6 +158,7 @@ def test_first_rule_that_speaks_wins(now: Situation, wanted: Decision) -> None:
         ("failed", 1, "approval", Decision.NOTHING),
         ("failed", 1, "reconcile", Decision.NOTHING),
         ("failed", 1, "operator", Decision.UPDATE),
+        ("failed", 1, "retry", Decision.UPDATE),
         ("started", 1, "reconcile", Decision.UPDATE),
         ("started", 2, "reconcile", Decision.NOTHING),
         ("refused", 1, "reconcile", Decision.UPDATE),
