@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import uvloop
 
-from rehearsal import keeper, statefile
+from rehearsal import keeper, objects, servicemodels, statefile
 from rehearsal.errors import CloudError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def main() -> None:
         _check_kept(directory, arguments)
         listener = _listen(arguments.port or _kept_port(directory, arguments))
         _environment(directory, arguments, listener.getsockname()[1])
+        servicemodels.share()
         uvloop.run(_serve(arguments, listener))
     except CloudError as error:
         _report(arguments.ready_fd, {"error": error.message, "fix": error.fix})
@@ -141,7 +142,8 @@ def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> N
         AWS_EC2_METADATA_DISABLED="true",
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        **(keeper.environment(directory / keeper.FOLDER) if arguments.keep else {}),
+        # Bodies of objects lie on disk, not in memory: kept with the cloud, or gone with it.
+        **keeper.environment(directory / keeper.FOLDER if arguments.keep else temporary),
     )
 
 
@@ -229,6 +231,7 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
             due = [runtime.executions.watch, audit.flush]
             if time.monotonic() - last >= ALARM_SECONDS:
                 last = time.monotonic()
+                objects.drop_bodies()  # on the loop: S3 changes its versions there
                 due += [runtime.alarms.everywhere, runtime.autoscaling.tick]
             for look in due:
                 try:
