@@ -85,6 +85,14 @@ def release(app: Any, arn: str) -> Any:
     return ended
 
 
+def raised_since(app: Any, began: float) -> bool:
+    """Whether the alarm on server errors was raised; by the end of a slow way back it may be quiet again."""
+    cloudwatch = app.client("cloudwatch")
+    (name,) = (a["AlarmName"] for a in cloudwatch.describe_alarms()["MetricAlarms"] if "ServerErrors" in a["AlarmName"])
+    items = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    return any(i["Timestamp"].timestamp() >= began and i["HistorySummary"].endswith("to ALARM") for i in items)
+
+
 @pytest.mark.fault("A11")
 @pytest.mark.parametrize(
     ("strategy", "changes", "most_servers"),
@@ -111,12 +119,13 @@ def test_a_good_version_passes_all_steps_and_a_bad_one_comes_back_from_the_secon
     assert [n["outcome"] for n in app.told("release")] == ["released"]
 
     app.cloud.clock.set_speed(SPEED)
+    began = app.cloud.clock.now()
     arn = hand_register()
     app.cloud.fault("A11", endpoint=ENDPOINT)  # the next fleet that is made answers 500
     with watched(app) as seen:
         ended = release(app, arn)
     assert (ended.status, ended.error) == ("FAILED", "ReleaseRolledBack"), ended.cause
-    assert "ServerErrors" in ended.cause
+    assert raised_since(app, began)
     assert seen.steps == {1, 2}
     # The batch that failed is still there when the first batch of the old fleet starts again.
     assert seen.most_servers <= min(most_servers + 1, 2 * INSTANCES)
@@ -126,3 +135,39 @@ def test_a_good_version_passes_all_steps_and_a_bad_one_comes_back_from_the_secon
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", good)
     assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == INSTANCES
     assert [n["outcome"] for n in app.told("release")] == ["rolled_back"]
+
+
+@pytest.mark.fault("A17")
+def test_alarms_on_the_new_fleet_alone_are_aimed_by_each_release_and_turn_a_bad_one_back(
+    app: Any, declared: Callable[..., None], hand_register: Callable[..., str]
+) -> None:
+    """A quarter of the traffic fails: 25 % of all requests, which the bound lets pass, and 100 % of the new fleet's."""
+    declared(
+        ("server_errors: { percent: 1,", "server_errors: { percent: 60,"),
+        ("  alarms: #", "  alarms:\n    new_fleet_only: true\n    #"),
+    )
+    ended = release(app, hand_register())
+    assert ended.status == "SUCCEEDED", ended.cause
+    good = ended.output["live_config"]
+    assert aimed_at(app) == {good}
+    app.told()
+
+    app.cloud.clock.set_speed(SPEED)
+    began = app.cloud.clock.now()
+    arn = hand_register()
+    app.cloud.fault("A11", endpoint=ENDPOINT)
+    with watched(app) as seen:
+        ended = release(app, arn)
+    assert (ended.status, ended.error) == ("FAILED", "ReleaseRolledBack"), ended.cause
+    assert raised_since(app, began)
+    assert seen.steps == {1}
+    assert set(seen.statuses) == {200, 500}
+    assert app.endpoint()["EndpointConfigName"] == good
+    assert [n["outcome"] for n in app.told("release")] == ["rolled_back"]
+
+
+def aimed_at(app: Any) -> set[str]:
+    """Configs that the release's alarms watch."""
+    alarms = app.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    dimensions = [d for a in alarms if a.get("Namespace") == "AWS/SageMaker" for d in a["Dimensions"]]
+    return {d["Value"] for d in dimensions if d["Name"] == "EndpointConfigName"}
