@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -228,14 +229,16 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
         last = 0.0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            due = [runtime.executions.watch, audit.flush]
+            due: list[Callable[[], Any]] = [runtime.executions.watch, audit.flush]
             if time.monotonic() - last >= ALARM_SECONDS:
                 last = time.monotonic()
-                objects.drop_bodies()  # on the loop: S3 changes its versions there
-                due += [runtime.alarms.everywhere, runtime.autoscaling.tick]
+                due += [objects.drop_bodies, runtime.alarms.everywhere, runtime.autoscaling.tick]
             for look in due:
                 try:
-                    await asyncio.to_thread(look)
+                    if look is objects.drop_bodies:  # on the loop: S3 changes its versions there
+                        look()
+                    else:
+                        await asyncio.to_thread(look)
                 except Exception:  # the others still look, and so does this one the next time
                     logging.getLogger("slipway").exception("%s failed", look.__qualname__)
 

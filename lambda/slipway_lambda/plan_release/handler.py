@@ -106,7 +106,7 @@ def _record_item(spec: ReleaseSpec, package: Package, wanted: str, now: Situatio
             "package_arn": package.arn,
             "config": wanted,
             "strategy": "all_at_once" if first else spec.strategy,
-            "strategy_words": requests.strategy_words(spec, first=first),
+            "strategy_words": deployment.strategy_words(spec, first=first),
             "from_version": live_version(now) or 0,
             "from_config": now.endpoint.get("EndpointConfigName", ""),
             "approval_words": package.approval_words,
