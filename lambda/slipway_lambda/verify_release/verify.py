@@ -96,7 +96,8 @@ def recovery(endpoint: Mapping[str, Any], last_good: Mapping[str, Any], *, ever_
     if status in PENDING:
         return Recovery.WAIT
     if not status:
-        return Recovery.NOTHING if not ever_served else Recovery.HALT
+        # With nothing to return to, a creation that was refused leaves what was there before: nothing.
+        return Recovery.HALT if ever_served and last_good else Recovery.NOTHING
     if not ever_served:
         return Recovery.DELETE
     if status != "InService" or not last_good:

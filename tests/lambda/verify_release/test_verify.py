@@ -80,6 +80,7 @@ def test_only_what_was_asked_is_live(described: dict[str, Any], requests: int, v
         (endpoint(EndpointStatus="Failed"), {}, False, Recovery.DELETE),
         (endpoint(), {}, False, Recovery.DELETE),
         ({}, {}, False, Recovery.NOTHING),
+        ({}, {}, True, Recovery.NOTHING),
     ],
 )
 def test_recovery_deletes_only_what_never_served_and_never_updates_a_mixed_fleet(
