@@ -226,3 +226,13 @@ def test_sweep_deletes_nothing_of_a_mixed_fleet(bench: Callable[[], Bench]) -> N
     one.account.sagemaker.endpoint["EndpointStatus"] = "InService"  # as a person left it, with the halt still there
     one.sweep()
     assert len(one.account.sagemaker.configs) == 2
+
+
+@pytest.mark.fault("C01")
+def test_failed_version_that_is_refused_later_is_still_one_that_failed(bench: Callable[[], Bench]) -> None:
+    one, _ = ends(bench, silently_rolled_back)
+    one.account.alarm = "ALARM"
+    one.run("operator", version=2)
+    one.account.alarm = "OK"
+    assert one.account.fact("attempt#2")["outcome"] == "failed"
+    assert json.loads(one.run("reconcile")["output"])["outcome"] == "nothing"
