@@ -79,7 +79,7 @@ class ReleaseEnding(Construct):
         # Without a plan there is no attempt to write to; and a failed attempt must stay on record as one.
         return (
             choice(self, "Is there an attempt to note it in?")
-            .when(when("$exists($plan.attempt_item)"), state)
+            .when(when("$exists($plan.attempt_item) and $not($plan.failed_before)"), state)
             .otherwise(self.unlock)
         )
 

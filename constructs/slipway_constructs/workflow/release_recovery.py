@@ -51,7 +51,9 @@ class ReleaseRecovery(Construct):
     def _what_helps(self, timing: ReleaseTiming, tidy: sfn.CustomState) -> sfn.Choice:
         settling = wait(self, "Let it settle", timing.poll, recovery_looks=expression("$recovery_looks - 1"))
         settling.next(self.start)
-        done = {"outcome": expression(f'$shifted ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}
+        # What turned back was touched, even if the call that shifted it never answered.
+        touched = "$shifted or $turned_back"
+        done = {"outcome": expression(f'{touched} ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}
         return (
             choice(self, "What puts it right?")
             .when(when('$verdict.recovery = "nothing"'), tidy, assign=done)

@@ -45,6 +45,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "live_config": now.endpoint.get("EndpointConfigName", ""),
         "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
         "last_refusal": _last_refusal(package, now),
+        "failed_before": now.attempt.get("outcome") == Attempt.FAILED
+        and now.attempt.get("approval") == package.approval,
         "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
         "attempt_item": _attempt_item(spec, package, now),
         "record_item": _record_item(spec, package, wanted, now, first=first),
