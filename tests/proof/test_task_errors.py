@@ -18,7 +18,7 @@ from rehearsal.asl.resources import parse
 from release_proof.account import ENDPOINT
 from release_proof.errors import errors_of, integration
 from release_proof.machine import AFTER, BEFORE, Bench, Fault, visited
-from release_proof.scenarios import ALL, TRIGGERS, Place, canary, first, mixed, places, silently_rolled_back
+from release_proof.scenarios import ALL, Place, begin, canary, first, mixed, places, silently_rolled_back
 
 KINDS = {"once": (BEFORE, 1), "always": (BEFORE, 10**6), "after the effect": (AFTER, 1)}
 HALTING = {
@@ -54,7 +54,7 @@ def _cases(definition: dict[str, Any]) -> Iterator[Case]:
     for scenario in ALL:
         one = Bench(definition)
         scenario(one)
-        paths[scenario] = visited(one.run(TRIGGERS.get(scenario, "approval")))
+        paths[scenario] = visited(begin(one, scenario))
     for place in places(definition, paths):
         state = definition["States"][place.state]
         resource = parse(state["Resource"])
@@ -75,7 +75,7 @@ def faults_of(definition: dict[str, Any], case: Case, halts: Counter[str]) -> li
     fault = Fault(case.place.state, case.error, when, times)
     one.host.faults = [fault, *one.host.faults]
     account, told_before = one.account, len(one.account.notices)
-    record = one.run(TRIGGERS.get(case.place.scenario, "approval"))
+    record = begin(one, case.place.scenario)
     found = list(_right_after(one, record, told_before))
     one.host.faults = []
     account.alarm, account.requests = "OK", 100

@@ -1,5 +1,7 @@
 """A person's wish to stop a release, which the machine looks for where it can still act on it."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -25,9 +27,11 @@ def unless_aborted(
     endpoint: str,
     table: dynamodb.ITable,
     aborted: sfn.IChainable,
+    routes: Sequence[tuple[sfn.Condition, sfn.IChainable]] = (),
     then: sfn.IChainable,
 ) -> sfn.CustomState:
-    """Goes on to `then`; to `aborted`, with the person and the reason in `failure`, if the lock carries that wish.
+    """Goes on by the first of `routes` that holds, else to `then`; to `aborted`, with the person and the reason in
+    `failure`, if the lock carries that wish.
 
     An update that SageMaker has begun cannot be stopped, and an execution that is stopped puts nothing right. So the
     wish stands in the lock, and the machine itself goes back to the last good version. A wish that cannot be read
@@ -43,5 +47,8 @@ def unless_aborted(
     on_failure(state, aborted, NEXT)
     words = failing('"Aborted by " & $abort.by & ": " & $abort.reason', f'"{NEXT}"', state=name)
     way = choice(scope, f"{name.removesuffix('?')}, by whom?")
-    state.next(way.when(when('$abort.by != ""'), aborted, assign=words).otherwise(then))
+    way = way.when(when('$abort.by != ""'), aborted, assign=words)
+    for condition, route in routes:  # one state decides both: each costs a transition
+        way = way.when(condition, route)
+    state.next(way.otherwise(then))
     return state

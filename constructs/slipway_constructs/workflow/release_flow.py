@@ -87,7 +87,13 @@ class ReleaseFlow(Construct):
         )
         verification.wait_with(shift.wait)
         stop = unless_aborted(
-            self, "Was it aborted?", endpoint=at.endpoint, table=table, aborted=recovery, then=shift.start
+            self,
+            "Was it aborted?",
+            endpoint=at.endpoint,
+            table=table,
+            aborted=recovery,
+            routes=[(when('$plan.decision = "create"'), shift.create)],
+            then=shift.update,
         )
         make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
         guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=end.refused).chain

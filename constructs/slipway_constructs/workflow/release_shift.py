@@ -43,11 +43,7 @@ class ReleaseShift(Construct):
         self._synthetic, self._failed = synthetic_traffic, failed
         self.wait = self._wait_until_settled(then)
         unanswered = self._did_it_begin()
-        self.start = (
-            choice(self, "Create or update?")
-            .when(when('$plan.decision = "create"'), self._create(unanswered))
-            .otherwise(self._update(unanswered))
-        )
+        self.create, self.update = self._create(unanswered), self._update(unanswered)
 
     def _did_it_begin(self) -> sfn.CustomState:
         """A call whose answer was lost has had its effect, and the repeated one is refused because of it: look, before

@@ -454,7 +454,7 @@ def test_unverified_version_that_answers_wrong_goes_back_to_the_verified_one(
 
 def test_half_made_release_adopts_what_it_made(release: Any, world: Any, v1_live: str) -> None:
     world.approve(2)
-    release.stop_before = "Create or update?"
+    release.stop_before = "Was it aborted?"
     release()
     release.stop_before = None
     world.ledger.pop((f"endpoint#{ENDPOINT}", "lock"))

@@ -111,8 +111,26 @@ def refused_before(bench: Bench) -> None:
     bench.account.notices.clear()
 
 
-TRIGGERS = {refused_before: "reconcile"}
+def goes_back(bench: Bench) -> None:
+    """Version 2 is live, and a person wants version 1 again."""
+    canary(bench)
+    assert bench.run("approval")["status"] == "SUCCEEDED"
+    bench.account.notices.clear()
+    bench.host.attempts.clear()
+
+
+INPUTS: dict[Callable[[Bench], None], dict[str, Any]] = {
+    refused_before: {"trigger": "reconcile"},
+    goes_back: {"trigger": "rollback", "version": 1},
+}
 """Of the scenarios that no approval starts."""
+
+
+def begin(bench: Bench, scenario: Callable[[Bench], None]) -> dict[str, Any]:
+    """Run the execution that a scenario leads up to; its record."""
+    return bench.run(**INPUTS.get(scenario, {"trigger": "approval"}))
+
+
 ALL = (
     canary,
     silently_rolled_back,
@@ -127,6 +145,7 @@ ALL = (
     unwritable,
     unanswered,
     refused_before,
+    goes_back,
 )
 
 

@@ -15,6 +15,7 @@ SPEC: Any = ReleaseSpec.from_dict({
     "model": "m", "environment": "dev", "endpoint": NAME, "variant": "main", "instance_type": "ml.c6i.large",
     "instance_count": 2, "startup_timeout_seconds": 600, "capture_percent": 100, "capture_uri": "",
     "capture_key_arn": "", "volume_key_arn": "", "hosting_role_arn": "", "strategy": "canary", "canary_percent": 50,
+    "step_percent": 50, "batch_percent": 50, "rollback_batch_percent": 50, "new_fleet_alarms": [], "other_alarms": [],
     "bake_seconds": 120,
     "termination_wait_seconds": 60, "timeout_seconds": 600, "alarm_names": ["a"], "minimum_requests": 0,
     "keep_versions": 2, "smoke_records": 1, "smoke_tolerance": 0.1,

@@ -23,6 +23,11 @@ class Table:
         found = [self.items.get(_key(k)) for k in wanted["Keys"]]
         return {"Responses": {table: [i for i in found if i]}, "UnprocessedKeys": {}}
 
+    def getItem(self, request: Request) -> Request:
+        """The item, if there is one."""
+        found = self.items.get(_key(request["Key"]))
+        return {"Item": found} if found else {}
+
     def putItem(self, request: Request) -> Request:
         """Replace an item if the condition holds."""
         at = _key(request["Item"])
@@ -31,22 +36,24 @@ class Table:
         return {}
 
     def updateItem(self, request: Request) -> Request:
-        """`SET a = :x, b = :y ADD c :n` or `REMOVE a, b`, if the condition holds."""
+        """`SET a = :x, b = :y`, `ADD c :n`, `REMOVE a, b` in any order, if the condition holds."""
         at, names = _key(request["Key"]), request.get("ExpressionAttributeNames", {})
         self._check(at, request)
         item = {**self.items.get(at, {PARTITION_KEY: {"S": at[0]}, SORT_KEY: {"S": at[1]}})}
         values, text = request.get("ExpressionAttributeValues", {}), request["UpdateExpression"]
-        if text.startswith("REMOVE "):
-            for name in text.removeprefix("REMOVE ").split(", "):
-                item.pop(names.get(name, name), None)
-        else:
-            parsed = re.fullmatch(r"SET (?P<sets>.+) ADD (?P<name>\w+) (?P<by>:\w+)", text)
-            assert parsed, f"an update that this table does not know: {text}"
-            for one in parsed["sets"].split(", "):
-                name, value = one.split(" = ")
-                item[names.get(name, name)] = values[value]
-            count = int(item.get(parsed["name"], {"N": "0"})["N"]) + int(values[parsed["by"]]["N"])
-            item[parsed["name"]] = {"N": str(count)}
+        clauses = re.split(r"\b(SET|ADD|REMOVE) ", text)[1:]
+        assert clauses, f"an update that this table does not know: {text}"
+        for verb, body in zip(clauses[::2], clauses[1::2], strict=True):
+            for one in body.strip().split(", "):
+                if verb == "SET":
+                    name, value = one.split(" = ")
+                    item[names.get(name, name)] = values[value]
+                elif verb == "ADD":
+                    name, value = one.split()
+                    count = int(item.get(name, {"N": "0"})["N"]) + int(values[value]["N"])
+                    item[name] = {"N": str(count)}
+                else:
+                    item.pop(names.get(one, one), None)
         self.items[at] = item
         return {"Attributes": {k: v for k, v in item.items() if k not in (PARTITION_KEY, SORT_KEY)}}
 
