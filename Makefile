@@ -9,7 +9,7 @@ export CDK_DISABLE_CLI_TELEMETRY := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance check lint types synth cdk docs schema lock clean
+.PHONY: help setup demo test conformance proof check lint types synth cdk docs schema lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: setup ## every test, on two processes
 
 conformance: setup .venv-sdk/.ready ## the embedded cloud against the services' documented behaviour, as figures
 	$(BIN)/python -m pytest tests/conformance --conformance -p no:randomly
+
+proof: setup ## the release protocol: model check, every error of every task, streams of events, as figures
+	$(BIN)/python -m pytest tests/proof --proof -p no:randomly
 
 lint: setup ## style, import directions
 	$(BIN)/ruff check .

@@ -49,8 +49,10 @@ class SageMakerService:
             return error("SerializationException", f"the body is not JSON: {fault}")
         if not isinstance(params, dict):
             return error("SerializationException", "the body is not a JSON object")
+        from rehearsal.autoscaling.endpoints import needs as of_scaling
+
         key = extract_access_key_id(headers, query)
-        for need in dependents(action, params, scope):
+        for need in (*dependents(action, params, scope), *of_scaling(self._runtime.autoscaling, action, params, scope)):
             denied = iam_evaluator.enforce(
                 key, need.action, need.action.split(":")[0], scope.region, need.resource, dict(need.context)
             )

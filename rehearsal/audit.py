@@ -1,8 +1,8 @@
 """Every call of the embedded cloud as CloudTrail would tell of it, with the decision and the statement that made it."""
 
 import json
+import random
 import threading
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -13,12 +13,14 @@ from rehearsal.clock import Clock
 
 KEPT_IN_MEMORY = 20_000
 FILE_BYTES = 64 << 20  # then audit.jsonl becomes audit.jsonl.1, and what was there before it goes
+_HELD_BACK = 2000  # calls that may wait for `flush`
 
 
 class Audit:
     """A bounded memory of decisions and JSON lines on disk. Counts are exact whatever either drops.
 
-    A disk that is full stops the file, never the cloud: `file_error` then says so.
+    Lines reach the disk with `flush`, which a timer calls: a call must not wait for a disk. A disk that is full stops
+    the file, never the cloud: `file_error` then says so.
     """
 
     def __init__(self, path: Path, clock: Clock, file_bytes: int = FILE_BYTES) -> None:
@@ -28,7 +30,10 @@ class Audit:
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT_IN_MEMORY)
         self._operator: deque[dict[str, Any]] = deque(maxlen=KEPT_IN_MEMORY)
         self._used: dict[str, dict[str, int]] = {}
-        self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._writing = threading.Lock()  # taken before _lock
+        self._unwritten: list[dict[str, Any]] = []
+        self._file = path.open("a", encoding="ascii")
+        self._size = path.stat().st_size
         self.allowed = 0
         self.denied = 0
         self.file_error: str | None = None
@@ -50,10 +55,9 @@ class Audit:
             "resource": resource,
             "decision": "allowed" if allowed else "denied",
             "time": self.clock.datetime().isoformat(),
-            "eventId": str(uuid.uuid4()),
+            "eventId": _event_id(),
             **(details or {}),
         }
-        line = json.dumps(call) + "\n"
         with self._lock:
             if not operator:
                 self.allowed += allowed
@@ -62,17 +66,32 @@ class Audit:
                     used = self._used.setdefault(entity(principal), {})
                     used[action] = used.get(action, 0) + 1
             (self._operator if operator else self._calls).append(call)
-            self._write(line)
+            self._unwritten.append(call)
+            waits = len(self._unwritten) < _HELD_BACK and not self._file.closed
+        if not waits:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down what is not on disk yet."""
+        with self._writing:
+            with self._lock:
+                calls, self._unwritten = self._unwritten, []
+            if not calls:
+                return
+            try:
+                for call in calls:
+                    self._write(json.dumps(call) + "\n")
+                self._file.flush()
+            except (OSError, ValueError) as error:
+                self.file_error = str(error)
 
     def _write(self, line: str) -> None:
-        try:
-            if self._file.tell() + len(line) > self._file_bytes:
-                self._file.close()
-                self._path.replace(self._path.with_name(self._path.name + ".1"))
-                self._file = self._path.open("a", encoding="utf-8", buffering=1)
-            self._file.write(line)
-        except (OSError, ValueError) as error:
-            self.file_error = str(error)
+        if self._size + len(line) > self._file_bytes:
+            self._file.close()
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
+            self._file, self._size = self._path.open("a", encoding="ascii"), 0
+        self._file.write(line)
+        self._size += len(line)
 
     def summary(self, *, with_calls: bool = True) -> dict[str, Any]:
         """{"enforced", "allowed", "denied", "calls"}; calls are the newest that the memory holds, oldest first.
@@ -113,8 +132,18 @@ class Audit:
 
     def close(self) -> None:
         """Finish the file."""
-        with self._lock:
-            self._file.close()
+        self.flush()
+        with self._writing:
+            try:
+                self._file.close()
+            except OSError as error:
+                self.file_error = str(error)
+
+
+def _event_id() -> str:
+    """A random UUID, as text; made without the system's source of randomness, since it is no secret."""
+    text = f"{random.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def entity(principal: str) -> str:

@@ -1,6 +1,7 @@
 """The embedded cloud, as commands and tests use it: start or attach, talk to it, deploy to it, stop it."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import select
@@ -276,6 +277,12 @@ class Cloud:
     def destroy(self, assembly: Path, stacks: Sequence[str] = ("--all",), cdk: Cdk | None = None) -> float:
         """`cdk destroy`. Returns its seconds."""
         return (cdk or Cdk(_ROOT)).destroy(self, assembly, stacks)
+
+    def at(self, account: str, region: str) -> "Cloud":
+        """The same cloud, as the root of another account and in another region. Only `start` and `attach` own it."""
+        if (account, region) == (self.account, self.region):
+            return self
+        return Cloud(self.directory, dataclasses.replace(self._state, account=account, region=region))
 
     @property
     def account(self) -> str:

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.assembly import stacks_of
 from rehearsal.errors import CloudError, DeployError
+from rehearsal.host import Scope
 
 if TYPE_CHECKING:
     from rehearsal.cloud import Cloud
 
 CLI_VERSION = "2.1148.1"
 TOOLKIT_STACK = "CDKToolkit"
+_EXECUTION_POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"  # the CLI's own choice when nobody is trusted
 _EVENT = re.compile(
     r"(?P<stack>[\w-]+) \| +(?P<done>[\d/]+) \| (?P<time>[^|]+) "
     r"\| (?P<status>[A-Z_]+) +\| (?P<type>[\w:]+) +\| (?P<rest>.*)"
@@ -45,8 +48,8 @@ class Cdk:
             self._command = [str(node), str(package / "bin" / "cdk")]
         return self._command
 
-    def bootstrap(self, cloud: "Cloud") -> float:
-        """Make the toolkit stack unless it stands."""
+    def bootstrap(self, cloud: "Cloud", trusted: Sequence[str] = ()) -> float:
+        """Make the toolkit stack unless it stands; accounts that are `trusted` may deploy and publish there."""
         client = cloud.client("cloudformation")
         try:
             if client.describe_stacks(StackName=TOOLKIT_STACK)["Stacks"][0]["StackStatus"].endswith("_COMPLETE"):
@@ -54,15 +57,24 @@ class Cdk:
         except client.exceptions.ClientError:
             pass
         started = time.monotonic()
-        self._run(cloud, ["bootstrap", f"aws://{cloud.account}/{cloud.region}", "--no-version-reporting"], None)
+        trust = [word for account in trusted for word in ("--trust", account)]
+        trust += ["--cloudformation-execution-policies", _EXECUTION_POLICY] if trust else []
+        place = f"aws://{cloud.account}/{cloud.region}"
+        self._run(cloud, ["bootstrap", place, "--no-version-reporting", *trust], None)
         return time.monotonic() - started
 
     def deploy(
         self, cloud: "Cloud", assembly: Path, stacks: Sequence[str], on_event: Callable[[dict[str, Any]], None] | None
     ) -> dict[str, Any]:
-        """Bootstrap if need be, then deploy. `seconds` is the deployment alone."""
-        names = self._stack_names(assembly)
-        self.bootstrap(cloud)
+        """Bootstrap every environment of the assembly if need be, then deploy. `seconds` is the deployment alone.
+
+        An environment of another account is bootstrapped by that account's own root, and trusts the operator's.
+        """
+        home = Scope(cloud.account, cloud.region)
+        placed = stacks_of(assembly, home)
+        for scope in dict.fromkeys([home, *(one.scope for one in placed)]):
+            trusted = () if scope.account == home.account else (home.account,)
+            self.bootstrap(cloud.at(scope.account, scope.region), trusted)
         started = time.monotonic()
         options = [
             "--require-approval",
@@ -76,11 +88,11 @@ class Cdk:
         ]
         self._run(cloud, ["deploy", *stacks, "--app", str(assembly.resolve()), *options], on_event)
         seconds = time.monotonic() - started
-        client = cloud.client("cloudformation")
         standing, resources = 0, 0
-        for name in names:
+        for one in placed:
+            client = cloud.at(one.scope.account, one.scope.region).client("cloudformation")
             try:
-                pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
+                pages = client.get_paginator("list_stack_resources").paginate(StackName=one.name)
                 resources += sum(len(page["StackResourceSummaries"]) for page in pages)
                 standing += 1
             except client.exceptions.ClientError:
@@ -102,20 +114,6 @@ class Cdk:
                 return True
             raise
         return False
-
-    @staticmethod
-    def _stack_names(assembly: Path) -> list[str]:
-        try:
-            manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise CloudError(f"{assembly} is not a cloud assembly", "Run `make synth` first") from None
-        names = []
-        for key, artifact in manifest.get("artifacts", {}).items():
-            if artifact["type"] == "aws:cloudformation:stack":
-                names.append(str(artifact.get("properties", {}).get("stackName") or key))
-            elif artifact["type"] == "cdk:cloud-assembly":
-                names += Cdk._stack_names(assembly / artifact["properties"]["directoryName"])
-        return names
 
     def _run(self, cloud: "Cloud", words: list[str], on_event: Callable[[dict[str, Any]], None] | None) -> None:
         home = cloud.directory / "tmp" / "cdk-home"

@@ -12,7 +12,7 @@ from botocore.config import Config
 from ministack.core.responses import set_request_account_id, set_request_region
 
 from rehearsal.clock import Clock
-from rehearsal.host import Image, Scope
+from rehearsal.host import Image, ImageDeniedError, Scope
 from rehearsal.runtime import Runtime
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ class EmulatorHost:
             "Time": int(self.clock.now()),
         }
         within(scope, lambda: eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True))
+        within(scope, lambda: eventbridge._events_log_list().clear())  # it grows for ever, and nobody reads it
 
     def put_metrics(self, namespace: str, data: Sequence[Mapping[str, Any]], scope: Scope) -> None:
         """Store metrics of a service itself, then let the alarms look."""
@@ -135,15 +136,41 @@ class EmulatorHost:
 
     def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
         """Variants of the endpoint that Application Auto Scaling has as scalable targets."""
+        from rehearsal.autoscaling.endpoints import targets_of
+
         if self._runtime.autoscaling is None:
             return frozenset()
-        targets = self._runtime.autoscaling.store.state(scope).targets
-        prefix = f"sagemaker|endpoint/{endpoint}/variant/"
-        return frozenset(key.split("|")[1].rpartition("/")[2] for key in list(targets) if key.startswith(prefix))
+        targets = targets_of(self._runtime.autoscaling.store, endpoint, scope)
+        return frozenset(one["ResourceId"].rpartition("/")[2] for one in targets)
+
+    def deregister_variants(self, endpoint: str, scope: Scope) -> None:
+        """Take all variants of an endpoint that is being deleted from Application Auto Scaling."""
+        from rehearsal.autoscaling.endpoints import deregister
+
+        if self._runtime.autoscaling is not None:
+            deregister(self._runtime.autoscaling, endpoint, scope)
 
     def image(self, uri: str) -> Image:
         """The image behind `repository:tag` or `repository@sha256:…`. Raises ImageNotFoundError."""
         image: Image = self._runtime.images.find(uri)
+        return image
+
+    def pull(self, uri: str, role_arn: str, scope: Scope) -> Image:
+        """The image, for a role that runs it in a scope: another account's registry must let the role have it."""
+        from rehearsal.authority import DeniedError
+        from rehearsal.permissions import Need
+
+        image = self.image(uri)
+        host, _, name = image.repository_uri.partition("/")
+        account, _, _, region = host.split(".")[:4]
+        if account == scope.account or not uri.startswith(image.repository_uri):  # its own, or one that stands in
+            return image
+        arn = f"arn:aws:ecr:{region}:{account}:repository/{name}"
+        needs = [Need(f"ecr:{action}", arn) for action in ("BatchGetImage", "GetDownloadUrlForLayer")]
+        try:
+            self._runtime.authority.require(role_arn, "SageMaker", needs, scope)
+        except DeniedError as denied:
+            raise ImageDeniedError(f"{denied}. Let the role pull in its own policy and in that of {arn}") from None
         return image
 
     def write_log(self, group: str, stream: str, lines: Sequence[str], scope: Scope) -> None:

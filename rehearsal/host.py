@@ -33,6 +33,10 @@ class ImageNotFoundError(Exception):
     """No such image, tag or digest in the registry."""
 
 
+class ImageDeniedError(ImageNotFoundError):
+    """The image is another account's, which does not let the role have it."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Where a call happens."""
@@ -64,8 +68,15 @@ class Host(Protocol):
     def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
         """Variants of the endpoint that Application Auto Scaling has as scalable targets."""
 
+    def deregister_variants(self, endpoint: str, scope: Scope) -> None:
+        """Take all variants of an endpoint that is being deleted from Application Auto Scaling."""
+
     def image(self, uri: str) -> Image:
         """The image behind `repository:tag` or `repository@sha256:…`. Raises ImageNotFoundError."""
+
+    def pull(self, uri: str, role_arn: str, scope: Scope) -> Image:
+        """The image, for a role that runs it in a scope: another account's registry must let the role have it.
+        Raises ImageDeniedError, ImageNotFoundError."""
 
     def write_log(self, group: str, stream: str, lines: Sequence[str], scope: Scope) -> None:
         """Append lines to CloudWatch Logs."""

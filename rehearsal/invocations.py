@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from rehearsal.adapter import scope_of_request
+from rehearsal.iam import present
+from rehearsal.iam.requestkeys import Asked
+from rehearsal.permissions import arn
 from rehearsal.runtime import Runtime
 from rehearsal.sagemaker.serving.runtime_request import OPERATIONS
 
@@ -81,13 +84,21 @@ class Invocations:
         if size > _MAX_BODY_BYTES:
             text = f"Body is more than {_MAX_BODY_BYTES} bytes; it must be at most {_MAX_BODY_BYTES} bytes."
             return _error(413, "ValidationError", text)
-        refused = self._refusal(scope, headers, content, request_id)
+        refused = self._refusal(scope, parts[2], operation, headers, content, request_id)
         if refused is not None:
             return refused
         answer: Answer = await self._runtime.sagemaker.invoke(parts[2], headers, content, scope_of_request(), operation)
         return answer
 
-    def _refusal(self, scope: dict[str, Any], headers: dict[str, str], body: bytes, request_id: str) -> Answer | None:
+    def _refusal(  # noqa: PLR0917  # the request, and what is known of it
+        self,
+        scope: dict[str, Any],
+        endpoint: str,
+        operation: str,
+        headers: dict[str, str],
+        body: bytes,
+        request_id: str,
+    ) -> Answer | None:
         """Why the caller may not do this, or None. Sets the request's account and region for what follows."""
         # The emulator's functions are looked up at each call: hooks stand in for some of them.
         from ministack import app
@@ -104,8 +115,7 @@ class Invocations:
         region = router.extract_region(headers)
         responses.set_request_region(region)
         raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        method, path = scope["method"], scope["path"]
-        iam_evaluator.pin_signed_request(method, raw_path, {}, scope["headers"])
+        iam_evaluator.pin_signed_request(scope["method"], raw_path, {}, scope["headers"])
         iam_evaluator.pin_signed_body(body)
         # A key's principal never changes, and `enforce` looks at the key itself again: it is only named by this.
         caller = self._callers.get(key)
@@ -113,11 +123,11 @@ class Invocations:
             iam_evaluator.pin_request_caller(headers, {})
         else:
             iam_evaluator._request_caller_arn.set(caller)
-        action = iam_actions.extract_iam_action(SERVICE, method, path, headers, b"", {})
-        account = responses.get_account_id()
-        resource = iam_actions.extract_resource_arn(SERVICE, method, path, headers, b"", {}, region, account)
-        context = iam_actions.request_tag_context(SERVICE, action, b"", {})
-        denied = iam_evaluator.enforce(key, action, SERVICE, region, resource_arn=resource, service_context=context)
+        at = scope_of_request()
+        asked = Asked(SERVICE, scope["method"], scope["path"], headers, b"", {}, region, at.account)
+        present.asked.set(asked)
+        action, resource = f"{SERVICE}:{operation}", arn("endpoint", endpoint, at)
+        denied = iam_evaluator.enforce(key, action, SERVICE, region, resource_arn=resource)
         if denied is None:
             if caller is None and len(self._callers) < _MAX_CALLERS:
                 self._callers[key] = iam_evaluator.caller_arn()

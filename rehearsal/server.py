@@ -14,11 +14,14 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rehearsal import keeper, statefile
+import uvloop
+
+from rehearsal import keeper, objects, servicemodels, statefile
 from rehearsal.errors import CloudError
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ def main() -> None:
         _check_kept(directory, arguments)
         listener = _listen(arguments.port or _kept_port(directory, arguments))
         _environment(directory, arguments, listener.getsockname()[1])
-        asyncio.run(_serve(arguments, listener))
+        servicemodels.share()
+        uvloop.run(_serve(arguments, listener))
     except CloudError as error:
         _report(arguments.ready_fd, {"error": error.message, "fix": error.fix})
     except OSError as error:
@@ -139,15 +143,14 @@ def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> N
         AWS_EC2_METADATA_DISABLED="true",
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        **(keeper.environment(directory / keeper.FOLDER) if arguments.keep else {}),
+        # Bodies of objects lie on disk, not in memory: kept with the cloud, or gone with it.
+        **keeper.environment(directory / keeper.FOLDER if arguments.keep else temporary),
     )
 
 
 async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud comes up and goes down
     arguments: argparse.Namespace, listener: socket.socket
 ) -> None:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
     from ministack import app
 
     from rehearsal import hooks
@@ -163,6 +166,7 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
     from rehearsal.keeper import Keeper
     from rehearsal.runtime import Runtime
     from rehearsal.states.executions import Executions
+    from rehearsal.web import WebServer
 
     directory: Path = arguments.state_dir
     port = listener.getsockname()[1]
@@ -211,27 +215,30 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
             if scope["path"].startswith("/_slipway/"):
                 await control(scope, receive, send)
                 return
-            # Loopback needs no TLS: policies that deny plain HTTP see a secure transport.
-            headers = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
-            scope = {**scope, "headers": [*headers, (b"x-forwarded-proto", b"https")]}
             if saver is not None:
                 send = _after_keeping(saver, scope, send)
             if invocations.takes(scope):
                 await invocations(scope, receive, send)
                 return
+            # Loopback needs no TLS: policies that deny plain HTTP see a secure transport.
+            headers = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-proto"]
+            scope = {**scope, "headers": [*headers, (b"x-forwarded-proto", b"https")]}
         await app.app(scope, receive, send)
 
     async def timers() -> None:
         last = 0.0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            due = [runtime.executions.watch]
+            due: list[Callable[[], Any]] = [runtime.executions.watch, audit.flush]
             if time.monotonic() - last >= ALARM_SECONDS:
                 last = time.monotonic()
-                due += [runtime.alarms.everywhere, runtime.autoscaling.tick]
+                due += [objects.drop_bodies, runtime.alarms.everywhere, runtime.autoscaling.tick]
             for look in due:
                 try:
-                    await asyncio.to_thread(look)
+                    if look is objects.drop_bodies:  # on the loop: S3 changes its versions there
+                        look()
+                    else:
+                        await asyncio.to_thread(look)
                 except Exception:  # the others still look, and so does this one the next time
                     logging.getLogger("slipway").exception("%s failed", look.__qualname__)
 
@@ -241,16 +248,9 @@ async def _serve(  # noqa: PLR0915  # one place shows in which order the cloud c
         statefile.write(directory, state)
         _report(arguments.ready_fd, {"port": port})
 
-    config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.keep_alive_timeout = 75
-    config.keep_alive_max_requests = 1_000_000_000  # a client that invokes an endpoint keeps its connection
-    config.graceful_timeout = 0.5
-    config.shutdown_timeout = 1.0
-    config.loglevel = "WARNING"
     background = [asyncio.create_task(timers()), asyncio.create_task(announce())]
     try:
-        await serve(gateway, config, shutdown_trigger=stop.wait)
+        await WebServer(gateway, stop).serve(sockets=[listener])
     finally:
         for task in background:
             task.cancel()

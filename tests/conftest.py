@@ -3,16 +3,20 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+FIGURES = pytest.StashKey[list[tuple[str, str, str, bool]]]()
+"""Rows of the table that `make conformance` and `make proof` end with."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--conformance`: the embedded cloud's whole tables instead of samples, and their figures."""
+    """`--conformance`, `--proof`: whole tables and searches instead of samples, and their figures."""
     parser.addoption("--conformance", action="store_true", help="whole tables of tests/conformance, with figures")
+    parser.addoption("--proof", action="store_true", help="whole searches of tests/proof, with figures")
 
 
 # Tests of these folders share a cloud or a deployed app: one worker runs them all, or it would be made twice.
@@ -49,3 +53,31 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return folder
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str, object, str, bool], None]:
+    """`figure(name, measured, asked, reached)` adds a row to the table and fails the test if it is not reached.
+
+    Only counts and outcomes belong here; a figure of time is printed with `reached` true, and judged by benchmarks/.
+    """
+
+    def record(name: str, measured: object, asked: str, reached: bool) -> None:
+        request.config.stash.setdefault(FIGURES, []).append((name, str(measured), asked, reached))
+        assert reached, f"{name}: {measured}, asked {asked}"
+
+    return record
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Print the table."""
+    yield
+    option = terminalreporter.config.getoption
+    rows = terminalreporter.config.stash.get(FIGURES, [])
+    if not rows or not (option("--conformance") or option("--proof")):
+        return
+    terminalreporter.section("figures")
+    width = max(len(name) for name, *_ in rows)
+    for name, measured, asked, reached in sorted(rows):
+        terminalreporter.write_line(f"{'ok  ' if reached else 'MISS'} {name:<{width}}  {measured}  (asked {asked})")

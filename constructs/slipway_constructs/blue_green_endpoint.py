@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from slipway.config.model import Endpoint
+from slipway.config.endpoint import Endpoint
 from slipway_constructs.access import accept_wildcards
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.release_resources import ReleaseResources

@@ -6,54 +6,113 @@ from constructs import Construct
 
 from slipway.config import names
 from slipway.config.model import Model
+from slipway.config.objectives import ErrorRateAlarm, InvocationFloor, LatencyAlarm
+from slipway_lambda.contracts.monitoring import COUNTS_NAMESPACE, schedule_name
 
 PERIODS, BREACHING = 3, 2
 """Two of three periods: one bad second does not send a release back, and a real fault does so within two periods."""
 MICROSECONDS = 1000
+NO_CONFIG = "none-released-yet"
+"""Of alarms on the new fleet until a release aims them at its config; no endpoint emits it."""
+ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+QUIET, SILENCE = cloudwatch.TreatMissingData.NOT_BREACHING, cloudwatch.TreatMissingData.BREACHING
 
 
 class ReleaseAlarms(Construct):
     """One alarm for each declared objective, on the endpoint's own metrics of the one variant: old and new fleet
-    together.
+    together, or the new one alone.
 
-    Single metrics, since SageMaker does not document metric math for rollback alarms. No actions: SageMaker watches
-    them during an update.
+    `names`: all that guard a release, with the user's own; `of_new_fleet`: those that each release aims; `others`:
+    names of those that watch something else than a fleet. Single metrics, since SageMaker does not document metric
+    math for rollback alarms. No actions: SageMaker watches them during an update.
     """
 
     def __init__(self, scope: Construct, id_: str, *, model: Model, endpoint: str) -> None:
         super().__init__(scope, id_)
+        self._endpoint, declared = endpoint, model.rollout.alarms
         self._dimensions = {"EndpointName": endpoint, "VariantName": names.VARIANT}
-        declared = model.rollout.alarms
-        self.alarms: list[cloudwatch.Alarm] = []
-        if declared.server_errors is not None:
-            rate = declared.server_errors
-            self._add("ServerErrors", "Invocation5XXErrors", "Average", rate.percent / 100, rate.period_seconds)
-        if declared.client_errors is not None:
-            rate = declared.client_errors
-            self._add("ClientErrors", "Invocation4XXErrors", "Average", rate.percent / 100, rate.period_seconds)
-        if declared.latency_p99 is not None:
-            latency = declared.latency_p99
-            self._add("Latency", "ModelLatency", "p99", latency.milliseconds * MICROSECONDS, latency.period_seconds)
+        self._new = {"EndpointConfigName": NO_CONFIG} if declared.new_fleet_only else {}
+        self._made: list[cloudwatch.Alarm] = []
+        self._rate("ServerErrors", "Invocation5XXErrors", declared.server_errors)
+        self._rate("ClientErrors", "Invocation4XXErrors", declared.client_errors)
+        self._latency("Latency", "ModelLatency", "p99", declared.latency_p99)
+        self._latency("LatencyMedian", "ModelLatency", "p50", declared.latency_p50)
+        self._latency("Overhead", "OverheadLatency", "p99", declared.overhead_p99)
+        self.of_new_fleet = list(self._made) if declared.new_fleet_only else []
+        self._floor(declared.invocations)
+        self.others = [*self._violations(model), *declared.own]
+        self.names = [*(a.alarm_name for a in self._made), *self.others]
 
-    def _add(self, id_: str, metric: str, statistic: str, threshold: float, period_seconds: int) -> None:
-        self.alarms.append(
+    def _rate(self, id_: str, metric: str, declared: ErrorRateAlarm | None) -> None:
+        """0 or 1 for each request, so that the Average is the rate. A quiet minute is not an error; that nobody calls
+        at all is judged by the release, which demands requests.
+        """
+        if declared is not None:
+            of = self._metric(metric, "Average", declared.period_seconds, self._new)
+            self._add(id_, of, declared.percent / 100)
+
+    def _latency(self, id_: str, metric: str, statistic: str, declared: LatencyAlarm | None) -> None:
+        if declared is not None:
+            of = self._metric(metric, statistic, declared.period_seconds, self._new)
+            self._add(id_, of, declared.milliseconds * MICROSECONDS)
+
+    def _floor(self, declared: InvocationFloor | None) -> None:
+        """Of both fleets: before its first request the new one would always be below. No data is no request."""
+        if declared is not None:
+            of = self._metric("Invocations", "Sum", declared.period_seconds, {})
+            self._add("Invocations", of, declared.minimum, operator=BELOW, missing=SILENCE)
+
+    def _violations(self, model: Model) -> list[str]:
+        """Of the last window. No window at all is no data, which keeps a release from starting."""
+        quality = model.monitors.data_quality
+        if not model.rollout.alarms.monitor_violations or quality is None:
+            return []
+        alarm = cloudwatch.Metric(
+            namespace=COUNTS_NAMESPACE,
+            metric_name="Violations",
+            dimensions_map={"Endpoint": self._endpoint, "MonitoringSchedule": schedule_name(self._endpoint)},
+            statistic="Maximum",
+            period=Duration.hours(1) if quality.schedule == "hourly" else Duration.days(1),
+        ).create_alarm(
+            self,
+            "MonitorViolations",
+            threshold=0,
+            evaluation_periods=1,
+            comparison_operator=ABOVE,
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING,
+            alarm_description=f"Requests to {self._endpoint} differ from the training data: no release meanwhile.",
+        )
+        return [alarm.alarm_name]
+
+    def _metric(self, name: str, statistic: str, period_seconds: int, more: dict[str, str]) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name=name,
+            dimensions_map={**self._dimensions, **more},
+            statistic=statistic,
+            period=Duration.seconds(period_seconds),
+        )
+
+    def _add(
+        self,
+        id_: str,
+        metric: cloudwatch.Metric,
+        threshold: float,
+        *,
+        operator: cloudwatch.ComparisonOperator = ABOVE,
+        missing: cloudwatch.TreatMissingData = QUIET,
+    ) -> None:
+        self._made.append(
             cloudwatch.Alarm(
                 self,
                 id_,
-                metric=cloudwatch.Metric(
-                    namespace="AWS/SageMaker",
-                    metric_name=metric,
-                    dimensions_map=self._dimensions,
-                    statistic=statistic,
-                    period=Duration.seconds(period_seconds),
-                ),
+                metric=metric,
                 threshold=threshold,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+                comparison_operator=operator,
                 evaluation_periods=PERIODS,
                 datapoints_to_alarm=BREACHING,
-                # A quiet minute is not an error; that nobody calls at all is judged by the release, which demands
-                # requests.
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-                alarm_description=f"{metric} of {self._dimensions['EndpointName']}: sends a release back.",
+                treat_missing_data=missing,
+                alarm_description=f"{metric.metric_name} of {self._endpoint}: sends a release back.",
             )
         )

@@ -1,6 +1,9 @@
 """The Lambda stages of a release, each with a role that may do its own part only."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -18,8 +21,8 @@ REASON = (
 
 
 class ReleaseFunctions(Construct):
-    """`plan`, `inspect`, `preflight`, `verify`, `smoke`, `clean_up`: one for each decision of the machine; `settle`:
-    for its bad ends.
+    """`plan`, `inspect`, `aim` (None unless alarms watch the new fleet alone), `preflight`, `verify`, `smoke`,
+    `clean_up`: one for each decision of the machine; `settle`: for its bad ends.
     """
 
     def __init__(
@@ -31,11 +34,13 @@ class ReleaseFunctions(Construct):
         foundation: Foundation,
         image: ecr.IRepository,
         resources: ReleaseResources,
+        aimed_alarms: Sequence[cloudwatch.IAlarm] = (),
     ) -> None:
         super().__init__(scope, id_)
         self._model, self._foundation, self._image, self._at = model, foundation, image, resources
         self.plan = StageFunction(self, "Plan", verb="plan_release", foundation=foundation)
         self.inspect = self._inspect()
+        self.aim = self._aim(aimed_alarms) if aimed_alarms else None
         self.preflight = self._preflight()
         self.verify = self._verify()
         self.smoke = self._smoke()
@@ -52,6 +57,13 @@ class ReleaseFunctions(Construct):
             memory_mib=1024,
         )
         self._read_artefacts(function)
+        return function
+
+    def _aim(self, alarms: Sequence[cloudwatch.IAlarm]) -> StageFunction:
+        function = StageFunction(self, "Aim", verb="aim_alarms", foundation=self._foundation)
+        _allow(function, ["cloudwatch:DescribeAlarms"], ["*"])
+        _allow(function, ["cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState"], [a.alarm_arn for a in alarms])
+        _settle(function)
         return function
 
     def _preflight(self) -> StageFunction:

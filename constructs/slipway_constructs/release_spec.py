@@ -1,19 +1,17 @@
 """What the release machine is told of the declaration."""
 
-from collections.abc import Sequence
-
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 
 from slipway.config import names
 from slipway.config.model import Model
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.job_roles import LOCAL_DISKS
+from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_lambda.contracts.release import ReleaseSpec
 
 
 def release_spec(
-    model: Model, *, endpoint: str, foundation: Foundation, role: iam.IRole, alarms: Sequence[cloudwatch.IAlarm]
+    model: Model, *, endpoint: str, foundation: Foundation, role: iam.IRole, alarms: ReleaseAlarms
 ) -> ReleaseSpec:
     """The declaration, joined with what the stack made for it."""
     declared, rollout = model.endpoint, model.rollout
@@ -33,10 +31,15 @@ def release_spec(
         hosting_role_arn=role.role_arn,
         strategy=rollout.strategy.value,
         canary_percent=rollout.canary_percent,
+        step_percent=rollout.step_percent,
+        batch_percent=rollout.batch_percent,
+        rollback_batch_percent=rollout.rollback_batch_percent or rollout.batch_percent,
         bake_seconds=rollout.bake_seconds,
         termination_wait_seconds=rollout.termination_wait_seconds,
-        timeout_seconds=rollout.timeout_seconds,
-        alarm_names=tuple(a.alarm_name for a in alarms),
+        timeout_seconds=model.shift.timeout_seconds,
+        alarm_names=tuple(alarms.names),
+        new_fleet_alarms=tuple(a.alarm_name for a in alarms.of_new_fleet),
+        other_alarms=tuple(alarms.others),
         minimum_requests=rollout.minimum_requests,
         keep_versions=rollout.keep_versions,
         smoke_records=rollout.smoke_test.records,

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from math import ceil
 
 from slipway.config.model import Model
+from slipway.config.shift import start_seconds
 
 SETTING_UP = 1800
 """Plan, artefact, alarms without data yet, model and config."""
 VERIFYING = 1800
 """Metrics that lag, more golden records, the smoke test."""
 RECOVERING = 3600
-"""Back to the last good config, which has no waits but starts a whole fleet."""
+"""Back to the last good config, which has no waits but starts a whole fleet, or batches one after another."""
 MARGIN = 600
 LOOKS_AT_MOST = 250
 """Looks at the endpoint in one wait. With 14 history events a look at most, a machine stays far below the service's
@@ -26,14 +27,19 @@ class ReleaseTiming:
 
     shifting: int
     poll: int
+    recovering: int
 
     @classmethod
     def of(cls, model: Model) -> "ReleaseTiming":
         """From the declaration. Instances start one after another at worst in the service's own time, so creation gets
         the same limit.
         """
-        shifting = max(model.rollout.timeout_seconds, 2 * model.endpoint.startup_timeout_seconds) + MARGIN
-        return cls(shifting=shifting, poll=max(30, ceil(shifting / LOOKS_AT_MOST)))
+        shifting = max(model.shift.timeout_seconds, 2 * model.endpoint.startup_timeout_seconds) + MARGIN
+        return cls(
+            shifting=shifting,
+            poll=max(30, ceil(shifting / LOOKS_AT_MOST)),
+            recovering=max(RECOVERING, model.shift.recovery_starts * start_seconds(model.endpoint)),
+        )
 
     @property
     def looks(self) -> int:
@@ -45,12 +51,12 @@ class ReleaseTiming:
         """Looks until a recovery counts as stuck; what still shifts is waited for as well, for it cannot be changed
         meanwhile.
         """
-        return ceil((RECOVERING + MARGIN) / self.poll)
+        return ceil((self.recovering + MARGIN) / self.poll)
 
     @property
     def holding(self) -> int:
         """The longest that one release holds the lock."""
-        return SETTING_UP + self.shifting + VERIFYING + RECOVERING + MARGIN
+        return SETTING_UP + self.shifting + VERIFYING + self.recovering + MARGIN
 
     @property
     def whole(self) -> int:

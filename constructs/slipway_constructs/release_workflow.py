@@ -40,7 +40,7 @@ class ReleaseWorkflow(Construct):
         super().__init__(scope, id_)
         endpoint = names.endpoint(model, foundation.environment)
         self.at = ReleaseResources.of(model, endpoint)
-        self.alarms = ReleaseAlarms(self, "Alarms", model=model, endpoint=endpoint).alarms
+        self.alarms = ReleaseAlarms(self, "Alarms", model=model, endpoint=endpoint)
         self.hosting_role = HostingRole(
             self, "HostingRole", model=model, endpoint=endpoint, foundation=foundation, image=image
         )
@@ -54,6 +54,7 @@ class ReleaseWorkflow(Construct):
             foundation=foundation,
             image=image,
             resources=self.at,
+            aimed_alarms=self.alarms.of_new_fleet,
         )
         self.machine = self._machine(model, foundation, functions, dead_letters)
         ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)

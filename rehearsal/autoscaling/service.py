@@ -39,7 +39,7 @@ class AutoScaling:
         runtime.alarms.notifier.scale = self._scaling.asked
         self._actions: dict[str, Callable[[dict[str, Any]], Mapping[str, Any]]] = {
             "RegisterScalableTarget": self._register,
-            "DeregisterScalableTarget": self._deregister,
+            "DeregisterScalableTarget": self.deregister,
             "DescribeScalableTargets": self._targets,
             "PutScalingPolicy": self._put_policy,
             "DeleteScalingPolicy": self._delete_policy,
@@ -113,8 +113,8 @@ class AutoScaling:
                 self._state.tags[arn] = dict(params["Tags"])
         return {"ScalableTargetARN": arn}
 
-    def _deregister(self, params: dict[str, Any]) -> dict[str, Any]:
-        """The target with its policies, their alarms and its scheduled actions."""
+    def deregister(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Remove the target with its policies, their alarms and its scheduled actions."""
         state, key = self._state, key_of(params)
         if key not in state.targets:
             raise not_found("scalable target found", params)

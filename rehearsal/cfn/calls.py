@@ -1,6 +1,7 @@
 """API calls on behalf of CloudFormation: the operator's, with the template's loose types put right."""
 
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -49,8 +50,10 @@ class Calls:
 
     def __call__(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The answer, or CallError."""
-        shape = service_model(service).operation_model(action).input_shape
-        shaped = coerce(params, shape) if shape is not None else {}
+        operation = service_model(service).operation_model(action)
+        shaped = coerce(params, operation.input_shape) if operation.input_shape is not None else {}
+        for token in operation.idempotent_members:  # what a client fills in by itself
+            shaped.setdefault(token, str(uuid.uuid4()))
         if service == "sagemaker":
             return self._sagemaker(action, shaped)
         client = self._client(service, scope_of_request())

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Properties = Mapping[str, Any]
+Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+"""`call(action, params)` of the type's service."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,15 @@ class Kind:
     create_only: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     settle: Settle | None = None
+    reached: Callable[[Properties, Properties], bool] | None = None  # (description, template): no, if it rolled back
     leaves: bool = False  # the delete ends later: wait until it is gone
     own: tuple[str, ...] = ()  # properties that are no parameter of Create or Update
     adapt: Callable[[Properties], dict[str, Any]] = field(default=dict)
     change: Callable[[Properties, Properties], dict[str, Any]] | None = None  # Update's parameters, unless all
     deletion: Callable[[str, Properties], dict[str, Any]] | None = None
+    afterwards: Callable[[Call, Properties, Properties, str], None] | None = None  # once it is made or changed
+    beforehand: Callable[[Call, str, Properties], None] | None = None  # before it is deleted
+    tags_of: str = ""  # with this property set it has no tags of its own: only the template's are passed on
     lowercase: bool = False
 
     @property

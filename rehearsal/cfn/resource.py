@@ -1,6 +1,5 @@
 """Create, update, replace and delete a resource as its row of the table says."""
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +30,7 @@ class Resource:
         name = self._name(logical_id, properties, stack)
         params = {**({kind.name: name} if kind.name else {}), **kind.adapt(properties)}
         if kind.service == "sagemaker":
-            params["Tags"] = tagged(properties, stack, logical_id)
+            params["Tags"] = self._tags(properties, stack, logical_id)
         answer = self._call(kind.create, params)
         physical_id = str(_path(answer, kind.ref)) if kind.ref else name
         try:
@@ -74,6 +73,8 @@ class Resource:
             else {kind.named_by: self._identity(physical_id, properties)}
         )
         try:
+            if kind.beforehand:
+                kind.beforehand(self._call, self._identity(physical_id, properties), properties)
             self._call(kind.delete, params)
         except CallError as error:
             if not error.missing:
@@ -129,8 +130,7 @@ class Resource:
             found = self._describe(physical_id, properties)
             status = found.get(rest.status)
             if status in rest.settled:
-                wanted = properties.get("EndpointConfigName")
-                if self.kind.type.endswith("::Endpoint") and found.get("EndpointConfigName") != wanted:
+                if self.kind.reached and not self.kind.reached(found, properties):
                     raise ValueError(_unsettled(name, found, "the update was rolled back"))
                 return
             if status not in rest.pending:
@@ -170,15 +170,8 @@ class Resource:
         return {key.replace("/", "."): _text(value) for key, value in known.items() if value is not None}
 
     def _afterwards(self, old: Properties, new: Properties, name: str) -> None:
-        """A group's policy is an API of its own."""
-        if self.kind.type != "AWS::SageMaker::ModelPackageGroup":
-            return
-        before, policy = old.get("ModelPackageGroupPolicy"), new.get("ModelPackageGroupPolicy")
-        if policy and policy != before:
-            text = policy if isinstance(policy, str) else json.dumps(policy)
-            self._call("PutModelPackageGroupPolicy", {"ModelPackageGroupName": name, "ResourcePolicy": text})
-        elif before and not policy:
-            self._call("DeleteModelPackageGroupPolicy", {"ModelPackageGroupName": name})
+        if self.kind.afterwards:
+            self.kind.afterwards(self._call, old, new, name)
 
     def _retag(self, physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str) -> None:
         kind = self.kind
@@ -192,7 +185,12 @@ class Resource:
         gone = [tag["Key"] for tag in old.get("Tags") or [] if tag["Key"] not in kept]
         if gone:
             self._call("DeleteTags", {"ResourceArn": arn, "TagKeys": gone})
-        self._call("AddTags", {"ResourceArn": arn, "Tags": tagged(new, stack, logical_id)})
+        self._call("AddTags", {"ResourceArn": arn, "Tags": self._tags(new, stack, logical_id)})
+
+    def _tags(self, properties: Properties, stack: str, logical_id: str) -> list[dict[str, str]] | None:
+        if self.kind.tags_of and properties.get(self.kind.tags_of):
+            return list(properties.get("Tags") or []) or None
+        return tagged(properties, stack, logical_id)
 
     def _refuse_unknown(self, properties: Properties) -> None:
         kind = self.kind

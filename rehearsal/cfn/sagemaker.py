@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from rehearsal.cfn import beside
 from rehearsal.cfn.kinds import Kind, Properties, Settle
 
 _MONITORS = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
@@ -106,6 +107,8 @@ KINDS = (
         update="UpdateEndpoint",
         create_only=("EndpointName",),
         leaves=True,
+        adapt=beside.endpoint,
+        reached=lambda found, wanted: found.get("EndpointConfigName") == wanted.get("EndpointConfigName"),
         settle=Settle("EndpointStatus", ("Creating", "Updating", "SystemUpdating", "RollingBack"), ("InService",)),
     ),
     _kind(
@@ -114,6 +117,7 @@ KINDS = (
         create_only=("ModelPackageGroupName", "ModelPackageGroupDescription"),
         attributes=("ModelPackageGroupArn", "ModelPackageGroupStatus", "CreationTime"),
         own=("ModelPackageGroupPolicy",),
+        afterwards=beside.group_policy,
         settle=Settle("ModelPackageGroupStatus", ("Pending", "InProgress"), ("Completed",)),
     ),
     _kind(
@@ -128,6 +132,7 @@ KINDS = (
         ),
         attributes=("ModelPackageArn", "ModelPackageStatus", "CreationTime"),
         change=_changed,
+        tags_of="ModelPackageGroupName",
         settle=Settle("ModelPackageStatus", ("Pending", "InProgress"), ("Completed",)),
     ),
     _kind(
@@ -168,6 +173,8 @@ KINDS = (
         create_only=("InferenceComponentName", "EndpointName", "VariantName"),  # the API has no way to change them
         attributes=("InferenceComponentArn", "InferenceComponentStatus", "CreationTime", "LastModifiedTime"),
         leaves=True,
+        change=beside.component_change,
+        reached=beside.component_reached,
         settle=Settle("InferenceComponentStatus", ("Creating", "Updating"), ("InService",)),
     ),
     _kind(
@@ -195,6 +202,9 @@ KINDS = (
         attributes=("Arn", "CreationTime", "LastModifiedTime", "Status"),
         leaves=True,
         own=("DesiredState", "StatusReason"),
+        change=_changed,
+        afterwards=beside.experiment_state,
+        beforehand=beside.end_experiment,
         settle=Settle("Status", ("Creating", "Starting", "Updating"), ("Created", "Running", "Completed")),
     ),
 )  # fmt: skip

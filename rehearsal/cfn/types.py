@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rehearsal.cfn import others, sagemaker
+from rehearsal.cfn import network, others, sagemaker
 from rehearsal.cfn.alarms import Alarm
 from rehearsal.cfn.autoscaling import ScalableTarget, ScalingPolicy
 from rehearsal.cfn.budget import Budget
@@ -14,7 +14,7 @@ from rehearsal.cfn.resource import Resource
 from rehearsal.runtime import Runtime
 from rehearsal.states import definitions
 
-KINDS = (*sagemaker.KINDS, *others.KINDS)
+KINDS = (*sagemaker.KINDS, *others.KINDS, *network.KINDS)
 _MORE: dict[str, Callable[[Calls], Any]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": ScalableTarget,
     "AWS::ApplicationAutoScaling::ScalingPolicy": ScalingPolicy,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.cloudwatch import statistics
+from rehearsal.cloudwatch import paging, statistics
 from rehearsal.cloudwatch.definitions import refuse_query, wrong
 from rehearsal.cloudwatch.series import Queries, points_of, refuse_wrong
 from rehearsal.metric_math import MathError, Series
@@ -12,6 +12,7 @@ from rehearsal.sagemaker.errors import ServiceError
 
 _PAST_SECONDS, _FUTURE_SECONDS = 14 * 86_400, 2 * 3600
 _MOST_DATAPOINTS = 1440
+_MOST_QUERIES = 500
 _LARGEST = 2.0**360
 
 
@@ -66,8 +67,10 @@ def _refuse_datum(datum: Mapping[str, Any], number: int, now: float) -> None:
 
 
 def get_data(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Each query that returns data; newest first unless ScanBy says otherwise."""
+    """One page of each query that returns data; newest first unless ScanBy says otherwise."""
     queries = params["MetricDataQueries"]
+    if len(queries) > _MOST_QUERIES:
+        raise wrong(f"The collection MetricDataQueries must not have a size greater than {_MOST_QUERIES}.")
     if params["StartTime"] >= params["EndTime"]:
         raise wrong("The parameter StartTime must be less than the parameter EndTime.")
     identities = [query["Id"] for query in queries]
@@ -86,7 +89,7 @@ def get_data(params: Mapping[str, Any]) -> dict[str, Any]:
         ]
     except MathError as fault:
         raise wrong(str(fault)) from None
-    return {"MetricDataResults": results, "Messages": []}
+    return {**paging.of_datapoints(params, results), "Messages": []}
 
 
 def _results(query: Mapping[str, Any], worked: Queries, *, oldest_first: bool) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from rehearsal.adapter import Response
-from rehearsal.cloudwatch import definitions, metrics, wire
+from rehearsal.cloudwatch import definitions, listing, metrics, wire
 from rehearsal.cloudwatch.definitions import wrong
 from rehearsal.cloudwatch.engine import Alarms
 from rehearsal.cloudwatch.notify import record_history
@@ -26,6 +26,7 @@ class CloudWatch:
             "PutMetricData": self._put_metric_data,
             "GetMetricData": metrics.get_data,
             "GetMetricStatistics": metrics.get_statistics,
+            "ListMetrics": lambda params: listing.list_metrics(params, runtime.clock.now()),
             "PutMetricAlarm": self.put_metric_alarm,
             "PutCompositeAlarm": self.put_composite_alarm,
             "DescribeAlarms": self._describe,

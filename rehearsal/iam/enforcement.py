@@ -11,8 +11,8 @@ from rehearsal.iam.requestkeys import Asked
 from rehearsal.permissions import Need
 from rehearsal.runtime import Runtime
 
-# An action that is never denied: the emulator then checks credentials and nothing else.
-_CREDENTIALS_ONLY = "sts:GetCallerIdentity"
+# An action that is never denied.
+_NEVER_DENIED = "sts:GetCallerIdentity"
 # Services whose denials the emulator words as observed, status included; and those with their own code.
 _OWN_WORDS = frozenset({"ssm", "logs"})
 _DENIED_CODES = {"sns": "AuthorizationError"}
@@ -38,13 +38,10 @@ def enforce(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any
     ) -> Any:
         if emulator._anonymous.get():
             return original(access_key, action, service, region, resource_arn, service_context)
-        failed = original(access_key, _CREDENTIALS_ONLY, service, region)
-        if failed is not None:
-            return failed
         scope = Scope(emulator_account(), region)
-        credential = _credential(access_key, scope.account)
-        if isinstance(credential, emulator.CredentialResolutionError):
-            return emulator.AuthError(credential.code, credential.message)
+        credential = _authenticated(access_key or "", service, scope.account)
+        if isinstance(credential, emulator.AuthError):
+            return credential
         caller = callers.of_credential(credential)
         present.caller.set(caller)
         asked = present.asked.get()
@@ -54,7 +51,7 @@ def enforce(original: Callable[..., Any], runtime: Runtime) -> Callable[..., Any
             authority.note(caller, Need(action, resource_arn), ROOT, _details(asked))
             _learn(authority, service, asked)
             return None
-        if action in _ASSUME or action == _CREDENTIALS_ONLY:
+        if action in _ASSUME or action == _NEVER_DENIED:
             return None
         source_ip, secure = emulator._request_origin.get()
         context = {"aws:sourceip": source_ip, "aws:securetransport": str(secure).lower()}
@@ -127,11 +124,19 @@ def emulator_account() -> str:
     return str(get_account_id())
 
 
-def _credential(access_key: str, account: str) -> Any:
+def _authenticated(access_key: str, service: str, account: str) -> Any:
+    """The credential whose signature the emulator has checked, or its AuthError."""
     from ministack.core import iam_evaluator as emulator
     from ministack.core.responses import _account_from_sts_session
 
-    return emulator.resolve_credential(access_key or "", _account_from_sts_session(access_key) or account)
+    if (failed := emulator._s3_scope_failure(service)) is not None:
+        return failed
+    credential = emulator.authenticate(access_key, account)
+    if credential is None:  # verified already, for an earlier check of this request; or a root key
+        credential = emulator.resolve_credential(access_key, _account_from_sts_session(access_key) or account)
+    if isinstance(credential, emulator.CredentialResolutionError):
+        return emulator.AuthError(credential.code, credential.message)
+    return credential
 
 
 def _details(asked: Asked | None) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import typer
 
 from slipway.cli.cloud_app import cloud
 from slipway.cli.guard import INTERRUPTED, guarded
+from slipway.cli.options import Aws, Json, Reason, Version
+from slipway.cli.verbs import add
 from slipway.operations.errors import Failure
 
 app = typer.Typer(
@@ -20,12 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cloud, name="cloud")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Aws = Annotated[bool, typer.Option("--aws", help="Ask the AWS account even if an embedded cloud runs here.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the registry.")]
-Version = Annotated[str, typer.Argument(metavar="MODEL@V", help="Such as flight-delays@3.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 
 
 def run() -> int:
@@ -90,6 +86,9 @@ def reject(version: Version, reason: Reason = None, as_json: Json = False, aws: 
     from slipway.cli.approvals import decide
 
     decide(version, "Rejected", reason, as_json=as_json, aws=aws)
+
+
+add(app)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from slipway.cli import output, project
 from slipway.config.loader import Declarations
 from slipway.config.model import Model
 from slipway.config.platform import Environment
+from slipway.operations import progress
 from slipway.operations.errors import Failure
 from slipway.operations.outputs import declared_model
 from slipway.operations.status import ModelStatus, plain, read_status
@@ -74,6 +75,10 @@ def show(one: ModelStatus) -> None:
     rows: list[tuple[str, str]] = []
     if one.live is not None:
         rows.append(("live", _live(one.live)))
+    if one.release is not None:
+        rows.append(("release", progress.line(one.release)))
+    if one.hold is not None:
+        rows.append(("on hold", f"by {one.hold.get('who')}: {one.hold.get('reason')}"))
     if one.waiting is not None:
         rows.append(
             ("waiting", ", ".join(f"v{w['version']} since {w['registered_at']}" for w in one.waiting) or "none")

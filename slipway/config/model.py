@@ -11,16 +11,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from slipway.config.base import Clash, Declared, Name, refuse, says
+from slipway.config.endpoint import Endpoint, InstanceType
+from slipway.config.rollout import Rollout
+from slipway.config.shift import Shift, shift_clashes
 
 ColumnName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=64),
     Field(json_schema_extra=says("lower-case letters, digits and underscores, not beginning with a digit")),
-]
-InstanceType = Annotated[
-    str,
-    StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64),
-    Field(json_schema_extra=says("a SageMaker instance type, such as ml.m5.large")),
 ]
 
 
@@ -238,122 +236,6 @@ class Gates(Declared):
     """Below this the evaluation says nothing and the gate is closed."""
 
 
-class Capture(Declared):
-    """Data capture of requests and answers, which the monitors read."""
-
-    sampling_percent: Annotated[int, Field(ge=0, le=100)] = 100
-
-
-class Endpoint(Declared):
-    """The real-time endpoint."""
-
-    instance_type: InstanceType = "ml.m5.large"
-    instance_count: Annotated[int, Field(ge=1, le=100)] = 2
-    startup_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 480
-    """How long an instance may take until `/ping` answers."""
-    capture: Capture = Capture()
-
-
-class Strategy(StrEnum):
-    """How a new version takes over."""
-
-    ALL_AT_ONCE = "all_at_once"
-    CANARY = "canary"
-
-
-class ErrorRateAlarm(Declared):
-    """Share of requests that failed, over both fleets, in one period."""
-
-    percent: Annotated[float, Field(gt=0, le=100)]
-    period_seconds: Literal[10, 30, 60, 120, 300] = 60
-
-
-class LatencyAlarm(Declared):
-    """99th percentile of the model's own latency."""
-
-    milliseconds: Annotated[float, Field(gt=0, le=60000)]
-    period_seconds: Literal[10, 30, 60, 120, 300] = 60
-
-
-class Alarms(Declared):
-    """Objectives that guard a release: any of these alarms rolls it back."""
-
-    server_errors: ErrorRateAlarm | None = ErrorRateAlarm(percent=1)
-    """5XX answers of the model."""
-    client_errors: ErrorRateAlarm | None = ErrorRateAlarm(percent=5)
-    """4XX answers of the model: a new version that refuses what the old one took."""
-    latency_p99: LatencyAlarm | None = LatencyAlarm(milliseconds=1000)
-
-    @property
-    def count(self) -> int:
-        """How many alarms are declared; SageMaker takes 1 to 10."""
-        return sum(a is not None for a in (self.server_errors, self.client_errors, self.latency_p99))
-
-
-class SmokeTest(Declared):
-    """Golden records of the evaluation, sent to the live endpoint after a release."""
-
-    records: Annotated[int, Field(ge=1, le=200)] = 25
-    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.001
-    """Largest difference between a live answer and the evaluation's, in units of the prediction."""
-
-
-class Rollout(Declared):
-    """How a new version takes over, and what sends it back."""
-
-    strategy: Strategy = Strategy.CANARY
-    canary_percent: Annotated[int, Field(ge=1, le=50)] = 50
-    """Share of capacity in the canary. SageMaker refuses more than 50; it is whole instances, at least one."""
-    bake_seconds: Annotated[int, Field(ge=0, le=3600)] = 600
-    """Between the canary and the rest of the traffic."""
-    termination_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
-    """All traffic on the new fleet, the old one still there."""
-    timeout_seconds: Annotated[int, Field(ge=600, le=28800)] = 3600
-    """SageMaker's MaximumExecutionTimeoutInSeconds: must exceed the sum of the waits."""
-    alarms: Alarms = Alarms()
-    minimum_requests: Annotated[int, Field(ge=1)] = 100
-    """Requests the new fleet must have answered before a release counts as good. No data is not health."""
-    synthetic_traffic: bool = True
-    """Send golden records while the release bakes, so that an endpoint nobody calls is still judged."""
-    smoke_test: SmokeTest = SmokeTest()
-    keep_versions: Annotated[int, Field(ge=1, le=10)] = 2
-    """Versions, the live one included, whose model and config stay as rollback targets."""
-
-    @model_validator(mode="after")
-    def _waits_fit(self) -> Self:
-        bake = self.bake_seconds if self.strategy is Strategy.CANARY else 0
-        waits = bake + self.termination_wait_seconds
-        alarms = (self.alarms.server_errors, self.alarms.client_errors, self.alarms.latency_p99)
-        slowest = max((alarm.period_seconds for alarm in alarms if alarm), default=0)
-        refuse(
-            Clash(
-                ("timeout_seconds",),
-                f"is not more than the waits: bake_seconds {bake} + termination_wait_seconds"
-                f" {self.termination_wait_seconds} = {waits}, and SageMaker would stop the release",
-                f"raise it above {waits} (at most 28800), or shorten the waits",
-                (("strategy",), ("bake_seconds",), ("termination_wait_seconds",)),
-            )
-            if waits >= self.timeout_seconds
-            else None,
-            Clash(
-                ("alarms",),
-                "has no alarm left, and a release needs at least one to be rolled back by",
-                "declare server_errors, client_errors or latency_p99",
-            )
-            if self.alarms.count == 0
-            else None,
-            Clash(
-                ("bake_seconds",),
-                f"is shorter than an alarm's period of {slowest} s: the canary would end before that alarm can see it",
-                f"bake for at least {slowest} s, or shorten the alarm's period_seconds",
-                (("strategy",), ("alarms",)),
-            )
-            if self.strategy is Strategy.CANARY and bake < slowest
-            else None,
-        )
-        return self
-
-
 class MonitorEngine(StrEnum):
     """Who runs the monitors."""
 
@@ -416,7 +298,14 @@ class Model(Declared):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        refuse(*self._unsound_columns(), *self._unknown_metrics(), self._canary_of_one(), self._nothing_captured())
+        refuse(
+            *self._unsound_columns(),
+            *self._unknown_metrics(),
+            *self._unfit_rollout(),
+            self._nothing_captured(),
+            self._nobody_looks(),
+            self._cure_kept_out(),
+        )
         return self
 
     def _unsound_columns(self) -> list[Clash]:
@@ -449,14 +338,34 @@ class Model(Declared):
             if metric not in known
         ]
 
-    def _canary_of_one(self) -> Clash | None:
-        if self.rollout.strategy is not Strategy.CANARY or self.endpoint.instance_count >= 2:
+    def _unfit_rollout(self) -> list[Clash]:
+        return shift_clashes(self.rollout, self.endpoint)
+
+    @property
+    def shift(self) -> Shift:
+        """The rollout on this endpoint, in whole instances and seconds."""
+        return Shift.of(self.rollout, self.endpoint)
+
+    def _nobody_looks(self) -> Clash | None:
+        ours = self.monitors.data_quality is not None and self.monitors.engine is MonitorEngine.SLIPWAY
+        if ours or not self.rollout.alarms.monitor_violations:
             return None
         return Clash(
-            ("rollout", "strategy"),
-            f"takes {self.rollout.canary_percent} % of endpoint.instance_count 1, which is no whole instance",
-            "set endpoint.instance_count to 2 or more, or strategy to all_at_once",
-            (("endpoint", "instance_count"), ("rollout", "canary_percent")),
+            ("rollout", "alarms", "monitor_violations"),
+            "has nothing to watch: it reads what monitors.data_quality counts with engine slipway",
+            "declare that monitor, or name the alarm you have on SageMaker's own under rollout.alarms.own",
+            (("monitors", "data_quality"), ("monitors", "engine")),
+        )
+
+    def _cure_kept_out(self) -> Clash | None:
+        if not (self.rollout.alarms.monitor_violations and self.retrain.on_drift):
+            return None
+        return Clash(
+            ("rollout", "alarms", "monitor_violations"),
+            "keeps every release out while requests have drifted, also that of the version that retrain.on_drift"
+            " trains against the drift",
+            "remove it, or set retrain.on_drift to false",
+            (("retrain", "on_drift"),),
         )
 
     def _nothing_captured(self) -> Clash | None:

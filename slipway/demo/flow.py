@@ -140,8 +140,7 @@ def _defer(stack: ExitStack, undo: Callable[[], None]) -> None:
 def canary_share(demo: Demo) -> float:
     """The share of instances in the canary: whole instances, at least one."""
     model = demo.declared[2]
-    count = model.endpoint.instance_count
-    return max(1, count * model.rollout.canary_percent // 100) / count
+    return model.shift.step_instances / model.endpoint.instance_count
 
 
 def _last_look(demo: Demo) -> None:

@@ -84,22 +84,14 @@ def read_approval(description: str) -> dict[str, str]:
 
 def find_version(where: Where, model: Model, number: int) -> Version:
     """The version as the registry has it. Raises Failure when it does not exist, naming those that do."""
-    sagemaker = where.client("sagemaker")
-    group = names.package_group(model)
-    try:
-        found = _list(sagemaker, group)
-    except Exception as error:
-        if _absent(error):
-            fix = "deploy the Registry stack, then train the model"
-            raise Failure("SLW501", f"{where.label} has no registry of {group}.", where=group, fix=fix) from error
-        raise of_aws(error, f"model package group {group}") from error
+    found, group = versions(where, model), names.package_group(model)
     arn = next((one["ModelPackageArn"] for one in found if one.get("ModelPackageVersion") == number), None)
     if arn is None:
         have = ", ".join(f"v{one['ModelPackageVersion']}" for one in found[:10]) or "none: train the model first"
         what = f"{group} has no version {number}: it was never registered, or it is deleted."
         raise Failure("SLW501", what, where=where.label, fix=f"versions there are: {have}")
     try:
-        package = sagemaker.describe_model_package(ModelPackageName=arn)
+        package = where.client("sagemaker").describe_model_package(ModelPackageName=arn)
     except Exception as error:
         raise of_aws(error, arn) from error
     return Version(
@@ -112,8 +104,20 @@ def find_version(where: Where, model: Model, number: int) -> Version:
     )
 
 
-def check(version: Version, verdict: Verdict, live: Mapping[str, Any] | None) -> None:
-    """Pure. Raises Failure when the word could not have the effect it seems to have. `live` is the ledger's record."""
+def versions(where: Where, model: Model) -> list[dict[str, Any]]:
+    """ModelPackageSummary of every version, newest first. Raises Failure when there is no registry."""
+    group = names.package_group(model)
+    try:
+        return _list(where.client("sagemaker"), group)
+    except Exception as error:
+        if _absent(error):
+            fix = "deploy the Registry stack, then train the model"
+            raise Failure("SLW501", f"{where.label} has no registry of {group}.", where=group, fix=fix) from error
+        raise of_aws(error, f"model package group {group}") from error
+
+
+def complete(version: Version) -> None:
+    """Raises Failure for a version that is being deleted or was not registered whole."""
     name = f"{version.model} v{version.number}"
     if version.status == "Deleting":
         raise Failure("SLW502", f"{name} is being deleted.", where=version.arn, fix="choose another version")
@@ -122,6 +126,12 @@ def check(version: Version, verdict: Verdict, live: Mapping[str, Any] | None) ->
             "SLW503", f"{name} is incomplete: its status is {version.status}.", where=version.arn,
             fix="wait until it is Completed, or register it again when it Failed",
         )  # fmt: skip
+
+
+def check(version: Version, verdict: Verdict, live: Mapping[str, Any] | None) -> None:
+    """Pure. Raises Failure when the word could not have the effect it seems to have. `live` is the ledger's record."""
+    complete(version)
+    name = f"{version.model} v{version.number}"
     if live is None or verdict == "Rejected":
         return
     if "version" not in live:
@@ -133,7 +143,7 @@ def check(version: Version, verdict: Verdict, live: Mapping[str, Any] | None) ->
     if version.number < current:
         raise Failure(
             "SLW505", f"{name} is older than v{current}, which is live; releases only go forward.", where=version.arn,
-            fix=f"to go back, register v{version.number}'s artefact as a new version and approve that",
+            fix=f"to go back to a version that was live: slipway rollback {version.model} --to {version.number}",
         )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from slipway.config.platform import Environment, Platform, Role
 from slipway.operations import approvals, ledger
 from slipway.operations.errors import Failure, of_aws
 from slipway.operations.outputs import Outputs, alarm_names, outputs, stack_names
+from slipway.operations.progress import read_progress
+from slipway.operations.target import Target
 from slipway.operations.where import Where
 
 BAD_ENDS = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
@@ -31,6 +33,10 @@ class ModelStatus:
     """training | release | monitoring: the newest execution, None when there was none."""
     alarms: list[dict[str, str]] | None = None
     halt: dict[str, Any] | None = None
+    hold: dict[str, Any] | None = None
+    """Who holds new versions back, why and since when."""
+    release: dict[str, Any] | None = None
+    """How far the release under way has come; None when there is none."""
     unknown: list[dict[str, str]] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
     """What and fix, for all that is known and not as it should be."""
@@ -54,6 +60,11 @@ def read_status(where: Where, platform: Platform, environment: Environment, mode
         endpoint = found.endpoint
         status.live = _part(status, "live version", lambda: _live(where, found, endpoint))
         status.halt = _part(status, "halt", lambda: ledger.halt(where, found.ledger_table, endpoint) or {}) or None
+        status.hold = (
+            plain(_part(status, "hold", lambda: ledger.hold(where, found.ledger_table, endpoint) or {})) or None
+        )
+        at = Target(where, environment, model, found)
+        status.release = _part(status, "release under way", lambda: read_progress(at) or {}) or None
     elif Role.SERVE in environment.roles:
         _unknown(
             status,

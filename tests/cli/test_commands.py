@@ -11,24 +11,10 @@ from typing import Any
 
 import pytest
 
-from slipway.cli import app, guard
+from slipway.cli import guard
 from slipway.operations import where as where_module
 from slipway.operations.errors import Failure
 from slipway.operations.where import Where
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
-        code = app.run()
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
-        return code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

@@ -196,7 +196,7 @@ def test_an_approval_without_the_effect_it_seems_to_have_is_refused(
 def test_the_hint_for_an_older_version_says_how_to_go_back() -> None:
     with pytest.raises(Failure) as raised:
         approvals.check(version(2), "Approved", {"version": 3})
-    assert "register v2's artefact as a new version" in raised.value.fix
+    assert "slipway rollback m --to 2" in raised.value.fix
 
 
 @pytest.mark.parametrize("live", [None, {"version": 2}])

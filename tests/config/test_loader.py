@@ -160,7 +160,7 @@ FIELDS = [
         Code.NOT_A_CHOICE,
         "rollout.strategy",
         "canari is not one of",
-        "did you mean canary? use one of all_at_once, canary",
+        "did you mean canary? use one of all_at_once, canary, linear, rolling",
     ),
     (
         "period_seconds: 60",
@@ -236,6 +236,17 @@ def test_renders_place_code_field_reason_and_fix_in_one_line(broken: Broken, che
     assert "\n" not in fault.render()
 
 
+LINEAR = ("strategy: canary\n  canary_percent: 25", "strategy: linear")
+ROLLING = [
+    ("strategy: canary\n  canary_percent: 25", "strategy: rolling\n  batch_percent: 25"),
+    ("  termination_wait_seconds: 120 #", "  #"),
+]
+TWENTY_FIVE = ("instance_count: 4", "instance_count: 25")
+FIFTEEN, THIRTY = ("instance_count: 4", "instance_count: 15"), ("instance_count: 4", "instance_count: 30")
+HUNDRED, LONG = ("instance_count: 4", "instance_count: 100"), ("bake_seconds: 300", "bake_seconds: 3600")
+INF1 = ("endpoint:\n  instance_type: ml.m5.large", "endpoint:\n  instance_type: ml.inf1.xlarge")
+BRIEF = ("bake_seconds: 300", "bake_seconds: 299")
+NO_RATES = [(f"{name}: {{", f"{name}: null #") for name in ("server_errors", "client_errors", "latency_p99")]
 CLASHES = [
     (
         [("bake_seconds: 300", "bake_seconds: 3600\n  timeout_seconds: 3600")],
@@ -253,6 +264,76 @@ CLASHES = [
         "no alarm left",
     ),
     ([("instance_count: 4", "instance_count: 1")], "rollout.strategy", "which is no whole instance"),
+    ([LINEAR, ("instance_count: 4", "instance_count: 1")], "rollout.strategy", "which is no whole instance"),
+    (
+        [("strategy: canary", "strategy: linear"), ("canary_percent: 25", "step_percent: 10"), FIFTEEN],
+        "rollout.step_percent",
+        "is 1 of endpoint.instance_count 15 in whole instances (10 % of 15 = 1.5, rounded down), which is 6.7 %",
+    ),
+    (
+        [LINEAR, ("bake_seconds: 300", "bake_seconds: 300\n  timeout_seconds: 1020")],
+        "rollout.timeout_seconds",
+        "3 × bake_seconds 300 + termination_wait_seconds 120 = 1020",
+    ),
+    ([LINEAR, ("bake_seconds: 300", "bake_seconds: 59")], "rollout.bake_seconds", "a step would end before that alarm"),
+    (
+        [("strategy: canary", "strategy: linear"), ("canary_percent: 25", "step_percent: 10"), HUNDRED, LONG],
+        "rollout.bake_seconds",
+        "9 × bake_seconds 3600 + termination_wait_seconds 120 + 1 × 1080 to start instances",
+    ),
+    ([("strategy: canary", "strategy: linear")], "rollout.canary_percent", "has no meaning with strategy linear"),
+    ([*ROLLING, ("batch_percent: 25", "step_percent: 25")], "rollout.step_percent", "no meaning with strategy rolling"),
+    (
+        [*ROLLING, ("  minimum_requests", "  termination_wait_seconds: 120\n  minimum_requests")],
+        "rollout.termination_wait_seconds",
+        "has no meaning with strategy rolling",
+    ),
+    ([*ROLLING, ("instance_count: 4", "instance_count: 1")], "rollout.strategy", "which is no whole instance"),
+    (
+        [*ROLLING, ("batch_percent: 25", "batch_percent: 5"), ("bake_seconds: 300", "bake_seconds: 60"), TWENTY_FIVE],
+        "rollout.batch_percent",
+        "(5 % of 25 = 1.25, rounded down), which is 4.0 %: SageMaker takes 5 to 50 %",
+    ),
+    (
+        [*ROLLING, ("batch_percent: 25", "batch_percent: 10\n  rollback_batch_percent: 5"), THIRTY],
+        "rollout.rollback_batch_percent",
+        "which is 3.3 %: SageMaker takes 5 to 100 %",
+    ),
+    (
+        [*ROLLING, ("bake_seconds: 300", "bake_seconds: 300\n  timeout_seconds: 1200")],
+        "rollout.timeout_seconds",
+        "4 × bake_seconds 300 = 1200",
+    ),
+    (
+        [("  alarms: #", f"  alarms:\n    own: [{', '.join(f'mine-{n}' for n in range(8))}]\n    #")],
+        "rollout.alarms.own",
+        "makes 3 declared + 8 own = 11 alarms, and SageMaker takes at most 10",
+    ),
+    (
+        [*NO_RATES, ("  alarms: #", "  alarms:\n    own: [mine]\n    new_fleet_only: true\n    #")],
+        "rollout.alarms.new_fleet_only",
+        "is about error rates and latencies",
+    ),
+    (
+        [("  alarms: #", "  alarms:\n    monitor_violations: true\n    #")],
+        "rollout.alarms.monitor_violations",
+        "keeps every release out while requests have drifted",
+    ),
+    (
+        [
+            ("  alarms: #", "  alarms:\n    monitor_violations: true\n    #"),
+            ("on_drift: true", "on_drift: false"),
+            ("  data_quality: #", "  engine: sagemaker\n  data_quality: #"),
+        ],
+        "rollout.alarms.monitor_violations",
+        "has nothing to watch",
+    ),
+    (
+        [("  alarms: #", "  alarms:\n    invocations: {minimum: 5, period_seconds: 300}\n    #"), BRIEF],
+        "rollout.bake_seconds",
+        "shorter than an alarm's period of 300 s",
+    ),
+    ([INF1], "rollout.strategy", "SageMaker updates Inf1 instances all at once"),
     ([("sampling_percent: 100", "sampling_percent: 0")], "endpoint.capture.sampling_percent", "captures nothing"),
     ([("target: arr_late", "target: temp")], "data.columns[7].name", "would see the answer"),
     ([("name: dest,", "name: origin,")], "data.columns[6].name", "also the name of column 6"),
@@ -286,6 +367,13 @@ def test_fields_that_clash_are_told_at_the_line_to_change(
     text = (checkout / MODEL).read_text().splitlines()[fault.line - 1]
     leaf = field.rsplit(".", 1)[-1].partition("[")[0]
     assert text[fault.column - 1 :].startswith((leaf, "{")), text
+
+
+def test_an_alarm_named_twice_is_told_at_its_entry(broken: Broken, checkout: Path) -> None:
+    fault = only(broken("model", ("  alarms: #", "  alarms:\n    own: [mine, mine]\n    #")))
+    assert (fault.code, fault.field, fault.value) == (Code.DISAGREEMENT, "rollout.alarms.own[1]", "mine")
+    assert fault.line == line_of(checkout, MODEL, "own: [mine")
+    assert fault.why == "is also entry 1"
 
 
 PLATFORM = [

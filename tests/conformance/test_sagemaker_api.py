@@ -101,8 +101,14 @@ class WalkHost:
             raise ImageNotFoundError(uri)
         return Image(IMAGE.rpartition(":")[0], "sha256:" + "ab" * 32, self.image_files, (sys.executable, "main.py"))
 
+    def pull(self, uri, role_arn, scope):
+        return self.image(uri)
+
     def scalable_variants(self, endpoint, scope):
         return frozenset()
+
+    def deregister_variants(self, endpoint, scope):
+        return None
 
     def alarm_state(self, name, scope):
         return None

@@ -35,6 +35,8 @@ def test_matches_its_snapshot(stack: str, template: Any, snapshot: SnapshotAsser
     text = json.dumps(template(stack).body)
     for hash_ in _hashes(template(stack).body):
         text = text.replace(hash_, "<asset>")
+    # CDK Pipelines adds a short hash of the destination, which changes with every byte as well.
+    text = re.sub(r"(<asset>:\d{12}-[a-z0-9-]+)-[0-9a-f]{8}", r"\1-<hash>", text)
     assert _in_order(json.loads(text)) == snapshot(extension_class=JSONSnapshotExtension)
 
 

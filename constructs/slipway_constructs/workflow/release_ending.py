@@ -55,7 +55,7 @@ class ReleaseEnding(Construct):
                     ledger.SORT_KEY: {"S": ledger.LOCK},
                 },
                 # The fence stays: it grows by one with each owner.
-                "UpdateExpression": "REMOVE #owner, expires_at",
+                "UpdateExpression": f"REMOVE #owner, expires_at, {ledger.ABORT_BY}, {ledger.ABORT_REASON}",
                 "ConditionExpression": "#owner = :me",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ExpressionAttributeValues": {":me": evaluated(EXECUTION)},
@@ -79,7 +79,7 @@ class ReleaseEnding(Construct):
         # Without a plan there is no attempt to write to; and a failed attempt must stay on record as one.
         return (
             choice(self, "Is there an attempt to note it in?")
-            .when(when("$exists($plan.attempt_item)"), state)
+            .when(when("$exists($plan.attempt_item) and $not($plan.failed_before)"), state)
             .otherwise(self.unlock)
         )
 

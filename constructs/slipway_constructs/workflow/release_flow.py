@@ -1,5 +1,7 @@
 """The release machine: the only thing that ever changes an endpoint."""
 
+import json
+
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -9,6 +11,7 @@ from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.release_timing import ReleaseTiming
 from slipway_constructs.workflow.chain import expression
+from slipway_constructs.workflow.release_abort import unless_aborted
 from slipway_constructs.workflow.release_calls import choice, when
 from slipway_constructs.workflow.release_ending import ReleaseEnding
 from slipway_constructs.workflow.release_guard import ReleaseGuard
@@ -18,7 +21,7 @@ from slipway_constructs.workflow.release_record import ReleaseRecord
 from slipway_constructs.workflow.release_recovery import ReleaseRecovery
 from slipway_constructs.workflow.release_shift import ReleaseShift
 from slipway_constructs.workflow.release_verification import TRAFFIC_LOOKS, ReleaseVerification
-from slipway_lambda.contracts.release import Outcome, ReleaseSpec, Trigger
+from slipway_lambda.contracts.release import OF_PEOPLE, Outcome, ReleaseSpec, Trigger
 
 
 class ReleaseFlow(Construct):
@@ -56,7 +59,6 @@ class ReleaseFlow(Construct):
             self,
             "Record",
             functions=functions,
-            endpoint=at.endpoint,
             table=table,
             unrecorded=end.unrecorded,
             then=end.unlock,
@@ -68,7 +70,9 @@ class ReleaseFlow(Construct):
             spec=spec,
             synthetic_traffic=traffic,
             failed=recovery,
-            then=record,
+            then=unless_aborted(
+                self, "Was it aborted meanwhile?", endpoint=at.endpoint, table=table, aborted=recovery, then=record
+            ),
         )
         shift = ReleaseShift(
             self,
@@ -82,7 +86,16 @@ class ReleaseFlow(Construct):
             then=verification.start,
         )
         verification.wait_with(shift.wait)
-        make = ReleaseMake(self, "Make", failed=recovery, then=shift.start).start
+        stop = unless_aborted(
+            self,
+            "Was it aborted?",
+            endpoint=at.endpoint,
+            table=table,
+            aborted=recovery,
+            routes=[(when('$plan.decision = "create"'), shift.create)],
+            then=shift.update,
+        )
+        make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
         guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=end.refused).chain
         guard.next(
             choice(self, "Is it there already?")
@@ -115,9 +128,12 @@ class ReleaseFlow(Construct):
                 "table": self._table,
                 "trigger": expression(f'$exists({asked}.trigger) ? $string({asked}.trigger) : "{Trigger.OPERATOR}"'),
                 "asked_version": expression(
-                    f'$type({asked}.version) = "number" and {asked}.trigger = "{Trigger.OPERATOR}"'
+                    f'$type({asked}.version) = "number" and {asked}.trigger in {json.dumps(sorted(OF_PEOPLE))}'
                     f" ? {asked}.version : 0"
                 ),
+                # Who asked and why: words for the record, which nothing is decided by.
+                "asked_by": expression(_words(f"{asked}.who")),
+                "asked_reason": expression(_words(f"{asked}.reason")),
                 "candidate": {"version": 0, "arn": ""},
                 "plan": {},
                 "verdict": {},
@@ -125,6 +141,7 @@ class ReleaseFlow(Construct):
                 "failure": {"state": "", "error": "", "cause": "No approved version.", "next_step": ""},
                 "outcome": Outcome.REFUSED.value,
                 "shifted": False,
+                "abort": {"by": "", "reason": ""},
                 "turned_back": False,
                 "fence": 0,
                 "started_ms": expression("$floor($millis())"),
@@ -136,3 +153,8 @@ class ReleaseFlow(Construct):
             },
             outputs={},
         )
+
+
+def _words(path: str) -> str:
+    """A text of the input, as long as the command line takes it; empty where there is none."""
+    return f'$type({path}) = "string" ? $substring({path}, 0, 700) : ""'

@@ -15,7 +15,8 @@ READ_IT = "Nothing was changed. Put right what the cause names; the sweep tries 
 
 class ReleaseGuard(Construct):
     """Expects: `spec`, `plan`, `endpoint`. Leaves: `started_ms`; the ledger's attempt says started. Ends in `refused`
-    with nothing touched.
+    with nothing touched
+    but where alarms look.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ReleaseGuard(Construct):
         self.chain = in_sequence(
             [
                 self._check_artefact(),
+                *self._aim_at_the_new_fleet(),
                 self._check_before_the_shift(),
                 self._note_the_attempt(),
             ]
@@ -49,6 +51,18 @@ class ReleaseGuard(Construct):
         )
         return on_failure(state, self._refused, "Nothing was changed. Train and register the version anew.")
 
+    def _aim_at_the_new_fleet(self) -> list[sfn.CustomState]:
+        """Before the check, which waits for their first evaluation."""
+        if self._functions.aim is None:
+            return []
+        state = stage(
+            self,
+            "Aim alarms at the new fleet",
+            self._functions.aim,
+            {"spec": expression("$spec"), "config": expression("$plan.config")},
+        )
+        return [on_failure(state, self._refused, READ_IT)]
+
     def _check_before_the_shift(self) -> sfn.CustomState:
         state = stage(
             self,
@@ -56,6 +70,7 @@ class ReleaseGuard(Construct):
             self._functions.preflight,
             {
                 "spec": expression("$spec"),
+                "config": expression("$plan.config"),
                 "image": expression("$plan.image"),
                 "last_good": expression("$plan.last_good"),
                 "endpoint_exists": expression('$plan.live_config != ""'),

@@ -29,22 +29,24 @@ def key(endpoint: str, sort: str) -> dict[str, Any]:
     return {ledger.PARTITION_KEY: text(ledger.endpoint_key(endpoint)), ledger.SORT_KEY: text(sort)}
 
 
-def record(endpoint: str, outcome: str, cause: str) -> dict[str, Any]:
-    """The record of one release. `outcome` and `cause`: expressions."""
-    return {
-        ledger.PARTITION_KEY: text(ledger.endpoint_key(endpoint)),
-        ledger.SORT_KEY: evaluated(f'"{ledger.release_key("")}" & $states.context.Execution.Name'),
-        "version": number("$plan.version"),
-        "package_arn": evaluated("$plan.package_arn"),
-        "config": evaluated("$plan.config"),
-        "strategy": evaluated("$plan.strategy"),
-        "trigger": evaluated("$trigger"),
-        "outcome": evaluated(outcome),
-        "cause": evaluated(cause),
-        "execution": evaluated(EXECUTION),
-        "started_at": number("$floor($started_ms / 1000)"),
-        "ended_at": number(NOW_SECONDS),
+def record(outcome: str, cause: str, requests: str) -> str:
+    """The whole putItem item of one release's record, as one expression: the plan's part, and how it ended.
+
+    `outcome`, `cause` and `requests` (how many the version answered) are expressions.
+    """
+    texts = {
+        ledger.SORT_KEY: f'"{ledger.release_key("")}" & $states.context.Execution.Name',
+        "trigger": "$trigger",
+        "asked_by": "$asked_by",
+        "asked_reason": "$asked_reason",
+        "outcome": outcome,
+        "cause": cause,
+        "execution": EXECUTION,
     }
+    numbers = {"started_at": "$floor($started_ms / 1000)", "ended_at": NOW_SECONDS, "requests": requests}
+    members = [f'"{k}": {{"S": {v}}}' for k, v in texts.items()]
+    members += [f'"{k}": {{"N": $string({v})}}' for k, v in numbers.items()]
+    return expression(f"$merge([$plan.record_item, {{{', '.join(members)}}}])")
 
 
 def attempt(outcome: str, cause: str) -> str:

@@ -20,9 +20,11 @@ from slipway_constructs.workflow.release_calls import (
     on_failure,
     stage,
     wait,
+    whatever_happens,
     when,
 )
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, evaluated, key, number
+from slipway_constructs.workflow.release_record import cleaning
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Outcome
 
@@ -42,6 +44,14 @@ CANDIDATE = """(
     ? {"version": $newest, "arn": $from[ModelPackageVersion = $newest].ModelPackageArn}
     : {"version": 0, "arn": ""}
 )"""
+
+SWEEPING = """
+  $plan.decision = "nothing" and $trigger = "reconcile" and $endpoint.EndpointStatus = "InService"
+  and $count($items[sk.S = "halt"]) = 0
+"""
+"""A sweep that finds nothing to do makes up for a clean-up that failed. Not on a halted endpoint: in a mixed state
+every config may serve.
+"""
 
 
 class ReleaseLookup(Construct):
@@ -114,7 +124,9 @@ class ReleaseLookup(Construct):
             {
                 "TableName": self._table.table_name,
                 "Key": key(self._at.endpoint, ledger.LOCK),
-                "UpdateExpression": "SET #owner = :me, expires_at = :expires ADD fence :one",
+                # What was asked of an owner before is not asked of this one.
+                "UpdateExpression": "SET #owner = :me, expires_at = :expires"
+                f" REMOVE {ledger.ABORT_BY}, {ledger.ABORT_REASON} ADD fence :one",
                 "ConditionExpression": "attribute_not_exists(#owner) OR expires_at < :now OR #owner = :me",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ExpressionAttributeValues": {
@@ -181,7 +193,7 @@ class ReleaseLookup(Construct):
         return state
 
     def _read_ledger(self) -> sfn.CustomState:
-        names: list[Any] = [key(self._at.endpoint, ledger.LIVE), key(self._at.endpoint, ledger.HALT)]
+        names: list[Any] = [key(self._at.endpoint, sort) for sort in (ledger.LIVE, ledger.HALT, ledger.HOLD)]
         state = native(
             self,
             "Read the ledger",
@@ -226,18 +238,18 @@ class ReleaseLookup(Construct):
         )
         on_failure(clear, self._refused, "Delete the failed endpoint by hand, then start the release again.")
         clear.next(again)
+        tidy = whatever_happens(cleaning(self, "Clean up what was left before", self._functions), quiet)
+        tidy.next(quiet)
+        quietly = {
+            "outcome": expression("$plan.decision"),
+            **failing("$plan.reason", '""', state="Plan the release"),
+        }
         self._plan.next(
             choice(self, "What is to be done?")
             .when(when('$plan.decision = "busy" and $patience > 0'), again)
             .when(when('$plan.decision = "clear" and $patience > 0'), clear)
-            .when(
-                when('$plan.decision in ["nothing", "superseded"]'),
-                quiet,
-                assign={
-                    "outcome": expression("$plan.decision"),
-                    **failing("$plan.reason", '""', state="Plan the release"),
-                },
-            )
+            .when(when(SWEEPING), tidy, assign=quietly)
+            .when(when('$plan.decision in ["nothing", "superseded"]'), quiet, assign=quietly)
             .when(when('$plan.decision in ["create", "update", "respec", "verify_only"]'), go)
             .when(
                 when("$exists($plan.reason)"),

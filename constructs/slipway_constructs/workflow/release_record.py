@@ -6,7 +6,7 @@ from constructs import Construct
 
 from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.workflow.chain import expression, in_sequence
-from slipway_constructs.workflow.release_calls import native, on_failure, stage, whatever_happens
+from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, whatever_happens, when
 from slipway_constructs.workflow.release_ledger import NOW_SECONDS, attempt, record
 from slipway_lambda.contracts.release import Attempt, Outcome
 
@@ -28,25 +28,32 @@ class ReleaseRecord(Construct):
         id_: str,
         *,
         functions: ReleaseFunctions,
-        endpoint: str,
         table: dynamodb.ITable,
         unrecorded: sfn.IChainable,
         then: sfn.IChainable,
     ) -> None:
         super().__init__(scope, id_)
-        self._table, self._endpoint, self._unrecorded = table.table_name, endpoint, unrecorded
+        self._table, self._unrecorded = table.table_name, unrecorded
         tidy = whatever_happens(cleaning(self, "Clean up", functions), then)
-        mark = whatever_happens(marking(self, "Mark the lifecycle stage", "Approved", '"Live since " & $now()'), tidy)
+        left = self._mark_what_was_left(tidy)
+        mark = whatever_happens(marking(self, "Mark the lifecycle stage", "Approved", '"Live since " & $now()'), left)
         self.start = in_sequence(
             [
                 self._write_live(),
                 self._write_record(),
                 self._write_attempt(),
                 mark,
-                tidy,
-                then,
+                left,
             ]
         )
+        tidy.next(then)
+
+    def _mark_what_was_left(self, tidy: sfn.CustomState) -> sfn.Choice:
+        """A sweep, a changed spec or the next training's champion must not be the version that a person left."""
+        words = '"Rolled back from by " & $asked_by & ": " & $asked_reason'
+        mark = marking(self, "Mark what was left", "Rejected", words, arn="$plan.left_package_arn")
+        whatever_happens(mark, tidy).next(tidy)
+        return choice(self, "Was a version left?").when(when('$plan.left_package_arn != ""'), mark).otherwise(tidy)
 
     def _write_live(self) -> sfn.CustomState:
         """With the lock's fence: an execution whose lock expired and went to another cannot overwrite what that one
@@ -69,8 +76,7 @@ class ReleaseRecord(Construct):
         return on_failure(state, self._unrecorded, REPAIRED)
 
     def _write_record(self) -> sfn.CustomState:
-        item = record(self._endpoint, f'"{Outcome.RELEASED}"', '""')
-        item["requests"] = {"N": expression("$string($verdict.requests)")}
+        item = record(f'"{Outcome.RELEASED}"', '""', "$verdict.requests")
         state = native(self, "Record the release", "dynamodb:putItem", {"TableName": self._table, "Item": item})
         return on_failure(state, self._unrecorded, REPAIRED)
 
@@ -95,14 +101,16 @@ def cleaning(scope: Construct, name: str, functions: ReleaseFunctions) -> sfn.Cu
     )
 
 
-def marking(scope: Construct, name: str, status: str, description: str) -> sfn.CustomState:
-    """Sets the version's lifecycle stage Production, `status`; `description` is an expression."""
+def marking(
+    scope: Construct, name: str, status: str, description: str, *, arn: str = "$plan.package_arn"
+) -> sfn.CustomState:
+    """Sets a version's lifecycle stage Production, `status`; `description` and `arn` are expressions."""
     return native(
         scope,
         name,
         "aws-sdk:sagemaker:updateModelPackage",
         {
-            "ModelPackageArn": expression("$plan.package_arn"),
+            "ModelPackageArn": expression(arn),
             "ModelLifeCycle": {
                 "Stage": "Production",
                 "StageStatus": status,

@@ -15,6 +15,7 @@ from slipway_constructs.workflow.release_verification import looking
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Outcome
 
+REQUESTS = "($exists($verdict.requests) ? $verdict.requests : 0)"
 RUNBOOK = "Automation on this endpoint is halted. Make one config serve, then delete the ledger's halt item."
 
 
@@ -50,7 +51,9 @@ class ReleaseRecovery(Construct):
     def _what_helps(self, timing: ReleaseTiming, tidy: sfn.CustomState) -> sfn.Choice:
         settling = wait(self, "Let it settle", timing.poll, recovery_looks=expression("$recovery_looks - 1"))
         settling.next(self.start)
-        done = {"outcome": expression(f'$shifted ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}
+        # What turned back was touched, even if the call that shifted it never answered.
+        touched = "$shifted or $turned_back"
+        done = {"outcome": expression(f'{touched} ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}
         return (
             choice(self, "What puts it right?")
             .when(when('$verdict.recovery = "nothing"'), tidy, assign=done)
@@ -61,16 +64,17 @@ class ReleaseRecovery(Construct):
         )
 
     def _roll_back(self, settling: sfn.IChainable) -> sfn.IChainable:
-        """Without guardrails: a bad version is live, and waiting for alarms would keep it so."""
+        """Without waits and alarms: a bad version is live, and waiting for alarms would keep it so. `recovery_config`
+        adds a DeploymentConfig where there is no second fleet to go back by.
+        """
         state = native(
             self,
             "Roll back to blue",
             "aws-sdk:sagemaker:updateEndpoint",
-            {
-                "EndpointName": self._at.endpoint,
-                "EndpointConfigName": expression("$plan.last_good.config"),
-                "RetainDeploymentConfig": False,
-            },
+            expression(
+                f'$merge([{{"EndpointName": "{self._at.endpoint}", "EndpointConfigName": $plan.last_good.config,'
+                ' "RetainDeploymentConfig": false}, $plan.recovery_config])'
+            ),
             assign={"turned_back": True},
         )
         state.add_catch(self._halted, errors=["States.ALL"])
@@ -131,7 +135,7 @@ class ReleaseRecovery(Construct):
             self,
             "Record the failed release",
             "dynamodb:putItem",
-            {"TableName": self._table, "Item": record(self._at.endpoint, "$outcome", "$failure.cause")},
+            {"TableName": self._table, "Item": record("$outcome", "$failure.cause", REQUESTS)},
         )
         whatever_happens(tried, touched)
         whatever_happens(ended, tried)

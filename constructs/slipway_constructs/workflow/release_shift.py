@@ -14,6 +14,9 @@ from slipway_lambda.contracts.release import ReleaseSpec
 
 SETTLED = '["InService", "Failed", "UpdateRollbackFailed", "OutOfService"]'
 """RollingBack and SystemUpdating end by themselves."""
+BEGUN = (
+    "$plan.config in [$states.result.EndpointConfigName, $states.result.PendingDeploymentSummary.EndpointConfigName]"
+)
 RETRY = "See what the error names; then an operator's release, or another approval, tries again."
 
 
@@ -39,13 +42,29 @@ class ReleaseShift(Construct):
         self._functions, self._at, self._timing, self._spec = functions, at, timing, spec
         self._synthetic, self._failed = synthetic_traffic, failed
         self.wait = self._wait_until_settled(then)
-        self.start = (
-            choice(self, "Create or update?")
-            .when(when('$plan.decision = "create"'), self._create())
-            .otherwise(self._update())
-        )
+        unanswered = self._did_it_begin()
+        self.create, self.update = self._create(unanswered), self._update(unanswered)
 
-    def _create(self) -> sfn.IChainable:
+    def _did_it_begin(self) -> sfn.CustomState:
+        """A call whose answer was lost has had its effect, and the repeated one is refused because of it: look, before
+        it is called a failure (or a first creation would stay behind, and a good version be rolled back).
+        """
+        look = native(
+            self,
+            "Did the change begin?",
+            "aws-sdk:sagemaker:describeEndpoint",
+            {"EndpointName": self._at.endpoint},
+            assign={"begun": expression(BEGUN)},
+        )
+        look.add_catch(self._failed, errors=["States.ALL"])
+        look.next(
+            choice(self, "Does it go to this version?")
+            .when(when("$begun"), self.wait, assign={"shifted": True})
+            .otherwise(self._failed)
+        )
+        return look
+
+    def _create(self, unanswered: sfn.IChainable) -> sfn.IChainable:
         state = native(
             self,
             "Create the endpoint",
@@ -53,9 +72,9 @@ class ReleaseShift(Construct):
             {"EndpointName": self._at.endpoint, "EndpointConfigName": expression("$plan.config")},
             assign={"shifted": True},
         )
-        return on_failure(state, self._failed, RETRY).next(self.wait)
+        return on_failure(state, unanswered, RETRY).next(self.wait)
 
-    def _update(self) -> sfn.IChainable:
+    def _update(self, unanswered: sfn.IChainable) -> sfn.IChainable:
         state = native(
             self,
             "Update the endpoint",
@@ -68,7 +87,7 @@ class ReleaseShift(Construct):
             },
             assign={"shifted": True},
         )
-        return on_failure(state, self._failed, RETRY).next(self.wait)
+        return on_failure(state, unanswered, RETRY).next(self.wait)
 
     def _wait_until_settled(self, then: sfn.IChainable) -> sfn.Wait:
         working = wait(self, "Let it work", self._timing.poll, looks=expression("$looks - 1"))

@@ -13,7 +13,7 @@ from slipway_lambda.ports.objects import ObjectMissingError, Objects, S3Objects,
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """`spec`, `image`, `last_good` ({} or {config, version}), `endpoint_exists` → {"alarms": n}."""
+    """`spec`, `config`, `image`, `last_good` ({} or {config, version}), `endpoint_exists` → {"alarms": n}."""
     return check(event, CloudWatchAlarms(), EcrImages(), SageMakerEndpoints(), S3Objects())
 
 
@@ -30,9 +30,8 @@ def check(
     if last_good:
         check_rollback_set(last_good, list(_missing(last_good["config"], endpoints, images, objects)))
     check_alarms(
-        spec.alarm_names,
+        spec.dimensions_of_alarms(take(event, "config", str)),
         alarms.describe(spec.alarm_names),
-        {"EndpointName": spec.endpoint, "VariantName": spec.variant},
         judge_state=take(event, "endpoint_exists", bool),
     )
     return {"alarms": len(spec.alarm_names)}

@@ -4,9 +4,10 @@ Keys `pk` and `sk` are strings. Items:
 
 | pk | sk | attributes |
 | --- | --- | --- |
-| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows) |
+| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows), a wish (below) |
 | `endpoint#<name>` | `live` | the version last verified live, see below |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
+| `endpoint#<name>` | `hold` | who, reason, held_at (epoch s): no other version is released until a person resumes |
 | `endpoint#<name>` | `release#<execution name>` | the record of one release |
 | `endpoint#<name>` | `attempt#<version>` | approval, outcome: the last attempt, so that a failed one is not repeated |
 | `model#<name>` | `retraining` | last_started_at (epoch s), execution, window |
@@ -15,6 +16,13 @@ Keys `pk` and `sk` are strings. Items:
 What is live: `version` (number), `package_arn`, `config` and `model` (names), `image_digest`, `artefact_sha256`,
 `approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
 (configs, newest first), `released_at` (epoch s), `fence`.
+
+The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
+
+The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
+`from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
+at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
+`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN).
 """
 
 PARTITION_KEY = "pk"
@@ -23,6 +31,8 @@ SORT_KEY = "sk"
 LOCK = "lock"
 LIVE = "live"
 HALT = "halt"
+HOLD = "hold"
+ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
 RETRAINING = "retraining"
 TOLD = "told"
 

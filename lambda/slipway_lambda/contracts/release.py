@@ -15,6 +15,14 @@ class Trigger(StrEnum):
     RECONCILE = "reconcile"
     OPERATOR = "operator"
     SPEC = "spec"
+    RETRY = "retry"
+    """An operator's: a version whose release failed before."""
+    ROLLBACK = "rollback"
+    """An operator's: the only trigger by which an older version replaces a newer one."""
+
+
+OF_PEOPLE = frozenset({Trigger.OPERATOR, Trigger.RETRY, Trigger.ROLLBACK})
+"""Somebody asked for exactly this."""
 
 
 class Decision(StrEnum):
@@ -115,12 +123,20 @@ class ReleaseSpec:
     """Empty where the instance type's disk is an NVMe one, which the service encrypts itself and refuses a key for."""
     hosting_role_arn: str
     strategy: str
-    """all_at_once | canary"""
+    """all_at_once | canary | linear | rolling"""
     canary_percent: int
+    step_percent: int
+    batch_percent: int
+    rollback_batch_percent: int
     bake_seconds: int
     termination_wait_seconds: int
     timeout_seconds: int
     alarm_names: tuple[str, ...]
+    """All that guard a release. Of these: """
+    new_fleet_alarms: tuple[str, ...]
+    """watch the new fleet alone, and are aimed at each release's config;"""
+    other_alarms: tuple[str, ...]
+    """watch something else than the endpoint's fleets: the monitor's findings, or what a user chose."""
     minimum_requests: int
     keep_versions: int
     smoke_records: int
@@ -128,7 +144,13 @@ class ReleaseSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON."""
-        return {**asdict(self), "alarm_names": list(self.alarm_names)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    def dimensions_of_alarms(self, config: str) -> dict[str, dict[str, str] | None]:
+        """What each alarm must watch while this config is released, by its name; None: not for us to say."""
+        fleets = {"EndpointName": self.endpoint, "VariantName": self.variant}
+        aimed = {name: {**fleets, "EndpointConfigName": config} for name in self.new_fleet_alarms}
+        return {**dict.fromkeys(self.alarm_names, fleets), **aimed, **dict.fromkeys(self.other_alarms)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ReleaseSpec":
@@ -137,4 +159,5 @@ class ReleaseSpec:
         if missing := sorted(names - set(values)):
             raise BadEventError(f"The release spec lacks {', '.join(missing)}.", "Deploy the stack anew.")
         known: dict[str, Any] = {n: values[n] for n in sorted(names)}
-        return cls(**{**known, "alarm_names": tuple(known["alarm_names"])})
+        lists: dict[str, Any] = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
+        return cls(**{**known, **lists})

@@ -5,11 +5,11 @@ from typing import Any
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts import ledger
-from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec
+from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
 from slipway_lambda.events import take
-from slipway_lambda.plan_release import requests
+from slipway_lambda.plan_release import deployment, requests
 from slipway_lambda.plan_release.package import Package, read_package
-from slipway_lambda.plan_release.plan import Situation, decide, last_good
+from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -30,21 +30,26 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "package_arn": package.arn,
         "config": wanted,
         "strategy": "all_at_once" if first else spec.strategy,
-        "strategy_words": requests.strategy_words(spec, first=first),
+        "strategy_words": deployment.strategy_words(spec, first=first),
         "model_request": requests.model_request(spec, package),
         "config_request": requests.config_request(spec, package),
-        "deployment_config": requests.deployment_config(spec),
+        "deployment_config": deployment.deployment_config(spec),
+        "recovery_config": deployment.recovery_config(spec),
         "image": package.image,
         "digest": package.digest,
         "model_data_url": package.model_data_url,
         "artefact_sha256": package.artefact_sha256,
         "golden_uri": package.uris.get("golden_uri", ""),
         "last_good": last_good(plan.decision, now),
+        "left_package_arn": _left(package, now),
         "live_config": now.endpoint.get("EndpointConfigName", ""),
         "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
         "last_refusal": _last_refusal(package, now),
+        "failed_before": now.attempt.get("outcome") == Attempt.FAILED
+        and now.attempt.get("approval") == package.approval,
         "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
         "attempt_item": _attempt_item(spec, package, now),
+        "record_item": _record_item(spec, package, wanted, now, first=first),
         "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
     }
 
@@ -59,6 +64,7 @@ def _situation(event: Mapping[str, Any], package: Package) -> Situation:
         live=items.get(ledger.LIVE, {}),
         halt=items.get(ledger.HALT, {}),
         attempt=items.get(ledger.attempt_key(package.version), {}),
+        hold=items.get(ledger.HOLD, {}),
     )
 
 
@@ -69,6 +75,12 @@ def _last_refusal(package: Package, now: Situation) -> str:
     before = now.attempt
     refused = before.get("outcome") == Attempt.REFUSED and before.get("approval") == package.approval
     return str(before.get("cause", "")) if refused and now.by_itself else ""
+
+
+def _left(package: Package, now: Situation) -> str:
+    """The version that a rollback leaves, where the ledger knows it; else empty."""
+    known = now.live.get("config") == now.endpoint.get("EndpointConfigName") and now.live.get("package_arn")
+    return str(known) if now.trigger == Trigger.ROLLBACK and known and known != package.arn else ""
 
 
 def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[str, Any]:
@@ -85,6 +97,24 @@ def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[s
             }
         ),
     }
+
+
+def _record_item(spec: ReleaseSpec, package: Package, wanted: str, now: Situation, *, first: bool) -> dict[str, Any]:
+    """What the record of this release says whatever its end; the machine adds the rest."""
+    return to_item(
+        {
+            ledger.PARTITION_KEY: ledger.endpoint_key(spec.endpoint),
+            "version": package.version,
+            "package_arn": package.arn,
+            "config": wanted,
+            "strategy": "all_at_once" if first else spec.strategy,
+            "strategy_words": deployment.strategy_words(spec, first=first),
+            "from_version": live_version(now) or 0,
+            "from_config": now.endpoint.get("EndpointConfigName", ""),
+            "approval_words": package.approval_words,
+            "alarms": spec.alarm_names,
+        }
+    )
 
 
 def _key(spec: ReleaseSpec, sort_key: str) -> dict[str, Any]:

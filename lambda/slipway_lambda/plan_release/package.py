@@ -27,6 +27,8 @@ class Package:
     uris: Mapping[str, str]
     """golden_uri, baseline_statistics_uri, baseline_constraints_uri, schema_uri: those that the version has."""
     faults: tuple[str, ...] = field(default=())
+    approval_words: str = ""
+    """ApprovalDescription as it stands: who approved, when and why."""
 
 
 def read_package(description: Mapping[str, Any]) -> Package:
@@ -67,4 +69,5 @@ def read_package(description: Mapping[str, Any]) -> Package:
         environment=dict(container.get("Environment", {})),
         uris={k: v for k, v in notes.items() if k.endswith("_uri")},
         faults=tuple(faults),
+        approval_words=description.get("ApprovalDescription", ""),
     )

@@ -1,43 +1,17 @@
 """What a release execution should do, decided from what is true now."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
+from slipway_lambda.plan_release.direction import held, no_way_back, superseded
 from slipway_lambda.plan_release.package import Package
+from slipway_lambda.plan_release.situation import Plan, Situation, live_version
+
+__all__ = ["Plan", "Situation", "decide", "last_good", "live_version"]
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 MAX_TRIES = 2
 """An attempt that was cut off (abort, timeout) may be taken up again this often in all."""
-
-
-@dataclass(frozen=True)
-class Situation:
-    """`endpoint`: DescribeEndpoint, or empty. `live`, `halt`, `attempt`: the ledger's items, or empty."""
-
-    trigger: str
-    asked_version: int | None
-    execution: str
-    endpoint: Mapping[str, Any]
-    live: Mapping[str, Any]
-    halt: Mapping[str, Any]
-    attempt: Mapping[str, Any]
-
-    @property
-    def by_itself(self) -> bool:
-        """Nobody asked for exactly this: what was tried and told is not tried and told again."""
-        return self.trigger != Trigger.OPERATOR
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`reason` and `next_step` are sentences for people."""
-
-    decision: Decision
-    reason: str
-    next_step: str = ""
 
 
 def decide(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> Plan:
@@ -46,7 +20,9 @@ def decide(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> 
         _halted(now)
         or _unfit(package, now)
         or _not_serving(now)
-        or _superseded(package, now)
+        or held(package, now)
+        or no_way_back(package, now)
+        or superseded(package, now)
         or _already(wanted, now)
         or _tried_before(package, now)
         or _go(package, wanted, spec, now)
@@ -95,17 +71,6 @@ def _not_serving(now: Situation) -> Plan | None:
     return None
 
 
-def _superseded(package: Package, now: Situation) -> Plan | None:
-    current = live_version(now)
-    if current is None or package.version >= current or now.asked_version == package.version:
-        return None
-    return Plan(
-        Decision.SUPERSEDED,
-        f"Version {package.version} is older than version {current}, which is live.",
-        f"To go back on purpose, reject version {current} and start an operator's release of {package.version}.",
-    )
-
-
 def _already(wanted: str, now: Situation) -> Plan | None:
     if now.endpoint.get("EndpointConfigName") != wanted:
         return None
@@ -138,15 +103,6 @@ def _go(package: Package, wanted: str, spec: ReleaseSpec, now: Situation) -> Pla
             Decision.RESPEC, f"Version {package.version} is live on another endpoint spec: moving it to {wanted}."
         )
     return Plan(Decision.UPDATE, f"Version {package.version} replaces {now.endpoint['EndpointConfigName']}.")
-
-
-def live_version(now: Situation) -> int | None:
-    """The version that serves: as the ledger verified it, else as the config's name says; None if neither knows."""
-    config = now.endpoint.get("EndpointConfigName", "")
-    if config and now.live.get("config") == config:
-        return int(now.live["version"])
-    named = re.search(r"-v(\d+)-[0-9a-f]{8}\Z", config)
-    return int(named[1]) if named else None
 
 
 def last_good(decision: Decision, now: Situation) -> dict[str, Any]:

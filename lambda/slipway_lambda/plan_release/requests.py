@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from math import floor
 from typing import Any
 
 from slipway_lambda.contracts.release import ReleaseSpec
@@ -75,42 +74,6 @@ def _capture(spec: ReleaseSpec) -> dict[str, Any]:
         # Bodies of other types are captured in base64, which no monitor reads without knowing the type.
         "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
     }
-
-
-def canary_instances(spec: ReleaseSpec) -> int:
-    """Whole instances, since SageMaker's rounding of a percentage is not documented."""
-    return max(1, floor(spec.instance_count * spec.canary_percent / 100))
-
-
-def deployment_config(spec: ReleaseSpec) -> dict[str, Any]:
-    """UpdateEndpoint's guardrails: how traffic shifts, and the alarms that send it back."""
-    routing: dict[str, Any] = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-    if spec.strategy == "canary":
-        routing = {
-            "Type": "CANARY",
-            "WaitIntervalInSeconds": spec.bake_seconds,
-            "CanarySize": {"Type": "INSTANCE_COUNT", "Value": canary_instances(spec)},
-        }
-    return {
-        "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": routing,
-            "TerminationWaitInSeconds": spec.termination_wait_seconds,
-            "MaximumExecutionTimeoutInSeconds": spec.timeout_seconds,
-        },
-        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in spec.alarm_names]},
-    }
-
-
-def strategy_words(spec: ReleaseSpec, *, first: bool) -> str:
-    """For people."""
-    if first:
-        return "first creation, nothing to shift from"
-    if spec.strategy == "canary":
-        return (
-            f"canary of {canary_instances(spec)} of {spec.instance_count} instances for {spec.bake_seconds} s,"
-            f" then {spec.termination_wait_seconds} s with all traffic"
-        )
-    return f"all at once, then {spec.termination_wait_seconds} s with the old fleet in reserve"
 
 
 def live_record(package: Package, name: str, previous: Mapping[str, Any], keep: int = 10) -> dict[str, Any]:

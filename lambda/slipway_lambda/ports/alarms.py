@@ -1,11 +1,18 @@
 """CloudWatch: the alarms that guard a release, and how much a fleet was asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from slipway_lambda.ports.clients import client
+
+SETTINGS = (
+    "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions",
+    "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Unit", "EvaluationPeriods",
+    "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "EvaluateLowSampleCountPercentile",
+)  # fmt: skip
+"""What PutMetricAlarm takes of what DescribeAlarms gives of a single metric's alarm, but for the dimensions."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,22 @@ class Alarms(Protocol):
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         """Requests that the variant answered under one endpoint config, between two times in epoch seconds."""
 
+    def aim(self, name: str, dimensions: Mapping[str, str]) -> None:
+        """Make a metric alarm watch the same metric under other dimensions, and forget what it saw before."""
+
 
 class CloudWatchAlarms:
     """The real ones."""
+
+    def aim(self, name: str, dimensions: Mapping[str, str]) -> None:
+        cloudwatch = client("cloudwatch")
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
+        kept = {k: alarm[k] for k in SETTINGS if alarm.get(k) is not None}
+        cloudwatch.put_metric_alarm(**kept, Dimensions=[{"Name": k, "Value": v} for k, v in dimensions.items()])
+        # A new definition keeps the old state: without data the next evaluation must speak first.
+        cloudwatch.set_alarm_state(
+            AlarmName=name, StateValue="INSUFFICIENT_DATA", StateReason="Aimed at a new fleet, not evaluated yet."
+        )
 
     def describe(self, names: Sequence[str]) -> list[AlarmState]:
         answer = client("cloudwatch").describe_alarms(AlarmNames=list(names), AlarmTypes=["MetricAlarm"])

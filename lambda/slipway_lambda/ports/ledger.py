@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from slipway_lambda.attributes import from_item, to_item
-from slipway_lambda.contracts.ledger import LOCK, PARTITION_KEY, SORT_KEY, TOLD, endpoint_key, execution_key
+from slipway_lambda.contracts.ledger import (
+    ABORT_BY,
+    ABORT_REASON,
+    LOCK,
+    PARTITION_KEY,
+    SORT_KEY,
+    TOLD,
+    endpoint_key,
+    execution_key,
+)
 from slipway_lambda.ports.clients import client
 
 
@@ -39,7 +48,7 @@ class DynamoLedger:
             client("dynamodb").update_item,
             Key=_key(endpoint_key(endpoint), LOCK),
             # The fence stays: it grows by one with each owner.
-            UpdateExpression="REMOVE #owner, expires_at",
+            UpdateExpression=f"REMOVE #owner, expires_at, {ABORT_BY}, {ABORT_REASON}",
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),

@@ -33,7 +33,7 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         )
     finding = verify(asked, endpoint, requests)
     if asked.minimum_requests > 0:  # a shift of traffic, which the alarms were to watch
-        finding = guarded(finding, spec.alarm_names, metrics.describe(spec.alarm_names))
+        finding = guarded(finding, spec.dimensions_of_alarms(asked.config), metrics.describe(spec.alarm_names))
     return {
         "verdict": finding.verdict,
         "reason": finding.reason,

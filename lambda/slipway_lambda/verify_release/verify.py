@@ -77,11 +77,19 @@ def _verify_fleet(asked: Asked, variants: list[Mapping[str, Any]], requests: int
     return Finding(Verdict.LIVE, f"{asked.config} serves from {counts[0]} instances.")
 
 
-def guarded(finding: Finding, names: Sequence[str], found: Sequence[AlarmState]) -> Finding:
-    """A shift that was not watched to its end is no evidence: SageMaker ignores an alarm that vanishes meanwhile."""
+def guarded(finding: Finding, wanted: Mapping[str, Mapping[str, str] | None], found: Sequence[AlarmState]) -> Finding:
+    """A shift that was not watched to its end is no evidence: SageMaker ignores an alarm that vanishes meanwhile, and
+    takes one without data for a quiet one. `wanted`: dimensions by alarm name, None where any will do.
+    """
     by_name = {a.name: a for a in found}
-    faults = [f"alarm {n} is gone" for n in names if n not in by_name]
+    faults = [f"alarm {n} is gone" for n in wanted if n not in by_name]
     faults += [f"alarm {a.name} has its actions disabled" for a in by_name.values() if not a.actions_enabled]
+    faults += [f"alarm {a.name} has no data" for a in by_name.values() if a.state == "INSUFFICIENT_DATA"]
+    faults += [
+        f"alarm {n} watches {by_name[n].dimensions} by now, not {dict(d)}"
+        for n, d in wanted.items()
+        if d is not None and n in by_name and by_name[n].dimensions != dict(d)
+    ]
     faults += [f"alarm {a.name} is in ALARM: {a.reason}" for a in by_name.values() if a.state == "ALARM"]
     if finding.verdict is Verdict.ROLLED_BACK and faults:  # the service itself gives no reason
         return Finding(finding.verdict, f"{finding.reason} Now {'; '.join(faults)}.")
@@ -96,7 +104,8 @@ def recovery(endpoint: Mapping[str, Any], last_good: Mapping[str, Any], *, ever_
     if status in PENDING:
         return Recovery.WAIT
     if not status:
-        return Recovery.NOTHING if not ever_served else Recovery.HALT
+        # Where there was nothing to go back to, nothing is missing: the release ended before it made an endpoint.
+        return Recovery.HALT if ever_served and last_good else Recovery.NOTHING
     if not ever_served:
         return Recovery.DELETE
     if status != "InService" or not last_good:

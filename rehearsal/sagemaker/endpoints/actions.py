@@ -142,7 +142,7 @@ def describe_endpoint(call: Call) -> Record:
 
 @action("DeleteEndpoint")
 def delete_endpoint(call: Call) -> Record:
-    """Requests in flight end, processes stop, then the endpoint is gone."""
+    """Its variants are no longer scaled, requests in flight end, processes stop, then the endpoint is gone."""
     record = find_endpoint(call)
     _refuse_in_progress(record, deleting=True)
     record |= {"EndpointStatus": "Deleting", "LastModifiedTime": call.now}

@@ -3,6 +3,7 @@
 from rehearsal.sagemaker.endpoints.live import Route, Routing, Share
 from rehearsal.sagemaker.endpoints.rollout import Step
 from rehearsal.sagemaker.endpoints.update import RollBackError, Update
+from rehearsal.sagemaker.serving.component_homes import await_copies
 
 
 class BlueGreen(Update):
@@ -11,6 +12,7 @@ class BlueGreen(Update):
     def _advance(self) -> None:
         self._show("Creating", "Starting the new fleet.")
         self._start(self._fleets)
+        await_copies(self._core, self._live, self._new, self._check)
         if "A01" in self._faults:
             raise RollBackError("asked for by fault A01")
         for step in self._rollout.steps:

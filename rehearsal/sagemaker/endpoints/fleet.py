@@ -60,6 +60,7 @@ class Fleet:
         self.instances: list[Instance] = []
         self.never_healthy = core.faults.take("A10", endpoint=endpoint) is not None
         self.trouble = Trouble.of(core, shadow=shadow, endpoint=endpoint, config=self.config_name, variant=self.variant)
+        self.hosting_fault: str | None = None  # why a copy of an inference component cannot be placed on it
         self.resolved_at = core.host.clock.now()
         self.containers: list[HostedContainer] = []
         self._model = model

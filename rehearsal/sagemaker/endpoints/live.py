@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rehearsal.host import Scope
 from rehearsal.sagemaker.endpoints.fleet import Fleet
@@ -104,6 +104,22 @@ class LiveEndpoint:
             route = self.routes.get(variant) if variant else _take(self.routes.values())
             return _instance(route, excluded)
 
+    def acquire_copy(self, component: str, excluded: set[Any]) -> Copy | None:
+        """The ready copy of an inference component for the next request, counted as in flight until the caller says
+        otherwise: from the fleet whose turn it is by its share, or any that has one ready.
+        """
+        with self.lock:
+            ready = [one for one in self.components.get(component, ()) if one.ready and one not in excluded]
+            if not ready:
+                return None
+            route = self.routes.get(ready[0].fleet.variant)
+            shares = [one for one in route.shares if any(copy.fleet is one.fleet for copy in ready)] if route else []
+            if (share := _take(shares)) is not None:
+                ready = [one for one in ready if one.fleet is share.fleet]
+            copy = random.choice(ready) if ready[0].fleet.random_routing else min(ready, key=lambda one: one.in_flight)
+            copy.in_flight += 1
+            return copy
+
     def acquire_shadow(self) -> Instance | None:
         """Call once for each production request: the shadow instance that gets a copy of it, or None.
 
@@ -157,6 +173,7 @@ class LiveEndpoint:
 
     def remove(self, core: "Core", record: Record) -> None:
         """Let requests in flight end, stop the processes, then forget the endpoint: the end of DeleteEndpoint."""
+        core.host.deregister_variants(self.name, self.scope)
         self.close(self.fleets())
         with core.store.lock:
             state = core.store.state(self.scope)

@@ -57,7 +57,7 @@ def resume_endpoints(core: Core) -> None:
             status = record["EndpointStatus"]
             record["_deployment"] = None
             if status == "Deleting":
-                live.remove(core, record)
+                core.run(f"delete-{name}", live.remove, core, record)
             elif status == "Creating":
                 creation = Creation(core, live, record, Blueprint.kept(record["_target"]))
                 core.run(f"deploy-{name}", creation.run)

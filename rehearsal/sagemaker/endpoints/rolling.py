@@ -5,6 +5,7 @@ from rehearsal.sagemaker.endpoints.fleet import Fleet
 from rehearsal.sagemaker.endpoints.live import Route, Routing, Share
 from rehearsal.sagemaker.endpoints.rollout import Step, whole
 from rehearsal.sagemaker.endpoints.update import RollBackError, Update
+from rehearsal.sagemaker.serving.component_homes import await_copies
 
 
 class Rolling(Update):
@@ -37,6 +38,7 @@ class Rolling(Update):
         new.reserved = running if running < new.count else None
         new.scale(running)
         new.await_healthy(self._check)
+        await_copies(self._core, self._live, [new], self._check)
         self._show("ActivatingTraffic", "Activating traffic on the new batch.")
         self._live.replace(self._routing(running / new.count))
         self._bake(step)
@@ -86,7 +88,9 @@ class Rolling(Update):
             running = min(old.count, len(old.instances) + batch)
             old.reserved = running
             old.scale(running)
-            old.await_healthy(super(Update, self)._check)  # not the alarms: they are why this happens
+            check = super(Update, self)._check  # not the alarms: they are why this happens
+            old.await_healthy(check)
+            await_copies(self._core, self._live, [old], check)
             left = new.count - new.count * running // old.count
             self._live.replace(self._routing(left / new.count))
             new.reserved = left

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.host import Image, ImageNotFoundError, Scope
+from rehearsal.host import Image, ImageDeniedError, ImageNotFoundError, Scope
 from rehearsal.sagemaker.core import Core
 from rehearsal.sagemaker.faults import declare
 from rehearsal.sagemaker.jobs.disk import Disk, remove
@@ -169,7 +169,9 @@ class Job:
     def _attempt(self) -> None:
         uri = self.image_uri()
         try:
-            image = self.core.host.image(uri)
+            image = self.core.host.pull(uri, self.role, self.scope)
+        except ImageDeniedError as error:
+            raise JobError(f"ClientError: Cannot pull image '{uri}'. {error}") from error
         except ImageNotFoundError as error:
             raise JobError(f"ClientError: Cannot find image '{uri}' in its registry. {error}") from error
         self._clear()

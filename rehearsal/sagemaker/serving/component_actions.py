@@ -6,7 +6,7 @@ from rehearsal.sagemaker.actions import Call, action
 from rehearsal.sagemaker.endpoints.live_config import live_config
 from rehearsal.sagemaker.errors import invalid, not_emulated
 from rehearsal.sagemaker.listing import listed
-from rehearsal.sagemaker.serving import component_work
+from rehearsal.sagemaker.serving import component_views, component_work
 from rehearsal.sagemaker.store import Record
 
 
@@ -91,10 +91,10 @@ def describe_inference_component(call: Call) -> Record:
     """Specification, copies wanted and there, status."""
     record = _find(call)
     shown = dict(record)
-    shown["Specification"] = component_work.shown_specification(call.core, call.scope, record)
+    shown["Specification"] = component_views.shown_specification(call.core, call.scope, record)
     shown["RuntimeConfig"] = {
         "DesiredCopyCount": record["_desired"],
-        "CurrentCopyCount": component_work.ready_count(call.core, call.scope, record),
+        "CurrentCopyCount": component_views.ready_count(call.core, call.scope, record),
     }
     return call.show(shown)
 

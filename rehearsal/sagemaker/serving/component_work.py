@@ -6,12 +6,13 @@ brought other instances. A restart of the cloud is the same to it: no copy is th
 
 import secrets
 import time
-from typing import Any
 
 from rehearsal.host import Scope
 from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.endpoints.fleet import Fleet
 from rehearsal.sagemaker.endpoints.live import LiveEndpoint
 from rehearsal.sagemaker.recovery import follows
+from rehearsal.sagemaker.serving import component_homes
 from rehearsal.sagemaker.serving.component_copies import Copy, Needs, choose, start_copy
 from rehearsal.sagemaker.serving.component_rollout import NoRoomError, Plan, Rolling
 from rehearsal.sagemaker.serving.hosted import FleetError, HostedContainer, host_containers, remove_tree
@@ -33,26 +34,6 @@ def resume_components(core: Core) -> None:
     for scope, state in core.store.scopes():
         for record in state.table("inference_components").values():
             attend(core, scope, record["EndpointName"])
-
-
-def ready_count(core: Core, scope: Scope, record: Record) -> int:
-    """Copies that take requests."""
-    live = core.live.get((scope, record["EndpointName"]))
-    copies = live.components.get(record["InferenceComponentName"], []) if live else []
-    return sum(copy.ready for copy in copies)
-
-
-def shown_specification(core: Core, scope: Scope, record: Record) -> dict[str, Any]:
-    """The specification as DescribeInferenceComponent shows it: a container with what its image resolved to."""
-    specification = dict(record["Specification"])
-    given = specification.get("Container")
-    if given is not None:
-        container = {key: value for key, value in given.items() if key != "Image"}
-        live = core.live.get((scope, record["EndpointName"]))
-        copies = live.components.get(record["InferenceComponentName"], []) if live else []
-        image = copies[0].server.container.deployed_image() if copies else {"SpecifiedImage": given["Image"]}
-        specification["Container"] = {"DeployedImage": image, **container}
-    return specification
 
 
 class Attendant:
@@ -107,9 +88,9 @@ class Attendant:
     def _work(self, live: LiveEndpoint, record: Record) -> bool:
         """One look at one component. Whether something is under way."""
         name, status = record["InferenceComponentName"], record["InferenceComponentStatus"]
-        instances = self._instances(live, record)
+        homes = component_homes.homes(live, record["VariantName"])
         copies = live.components.setdefault(name, [])
-        gone = [one for one in copies if one.instance not in instances]
+        gone = [one for one in copies if one.fleet not in homes or not one.instance.healthy]
         if gone:
             self.stop(live, gone)
         if status == "Deleting":
@@ -119,16 +100,19 @@ class Attendant:
                 self._forget(record)
         if status in ("Deleting", "Failed"):
             return False
-        return self._converge(live, record, instances)
+        return self._converge(live, record, homes)
 
-    def _converge(self, live: LiveEndpoint, record: Record, instances: list[Instance]) -> bool:
+    def _converge(self, live: LiveEndpoint, record: Record, homes: list[Fleet]) -> bool:
         name, status = record["InferenceComponentName"], record["InferenceComponentStatus"]
         try:
-            if record.get("_next"):
-                Rolling(self, live, record, instances).run()
+            if record.get("_next") and len(homes) == 1:  # else when the endpoint's own deployment is over
+                Rolling(self, live, record, _healthy(homes[0])).run()
                 return True
-            if not self.bring(live, Plan.of(record, record), record["_desired"], instances):
+            ready = [self._at_home(live, record, fleet) for fleet in homes]
+            if not ready or not all(ready):
                 self._give_up_in_time(record)
+                return True
+            if record.get("_next"):
                 return True
         except FleetError as error:
             if status == "InService":
@@ -141,15 +125,23 @@ class Attendant:
             self._set(record, "InService")
         return False
 
-    def _instances(self, live: LiveEndpoint, record: Record) -> list[Instance]:
-        route = live.routes.get(record["VariantName"])
-        fleets = [share.fleet for share in route.shares if share.weight > 0] if route else []
-        return [one for fleet in fleets for one in fleet.instances if one.healthy]
+    def _at_home(self, live: LiveEndpoint, record: Record, fleet: Fleet) -> bool:
+        """See to the copies on one fleet. What a fleet without traffic cannot carry is its deployment's failure."""
+        wanted = component_homes.wanted(record["_desired"], fleet)
+        try:
+            ready = self.bring(live, Plan.of(record, record), wanted, _healthy(fleet))
+        except FleetError as error:
+            fleet.hosting_fault = str(error)
+            if component_homes.routed(live, fleet):
+                raise
+            return False
+        fleet.hosting_fault = None
+        return ready
 
     def bring(self, live: LiveEndpoint, plan: Plan, wanted: int, instances: list[Instance]) -> bool:
         """Start or stop one copy of this generation. Whether all that are wanted are ready. Raises FleetError."""
         copies = live.components[plan.component]
-        mine = [one for one in copies if one.generation == plan.generation]
+        mine = [one for one in copies if one.generation == plan.generation and one.instance in instances]
         for copy in mine:
             if copy.server.exits >= self.core.limits.startup_exits:
                 self.stop(live, [copy])
@@ -170,7 +162,7 @@ class Attendant:
         needs = Needs.of(plan.specification)
         instance = choose(instances, placed, needs, component=plan.component, strategy=strategy)
         if instance is None:
-            if self._add_instance(live, plan):
+            if instances and self._add_instance(instances[0].fleet):
                 return
             raise NoRoomError
         container = self._container(plan)
@@ -179,13 +171,9 @@ class Attendant:
         with live.lock:
             live.components[plan.component].append(copy)
 
-    def _add_instance(self, live: LiveEndpoint, plan: Plan) -> bool:
+    @staticmethod
+    def _add_instance(fleet: Fleet) -> bool:
         """ManagedInstanceScaling: one more instance, when none is just starting. Whether room may come."""
-        record = self.core.store.state(self.scope).table("inference_components")[plan.component]
-        route = live.routes.get(record["VariantName"])
-        fleet = route.main if route and route.shares else None
-        if fleet is None:
-            return True  # between two deployments
         if any(not one.healthy and not one.draining for one in fleet.instances):
             return True
         scaling = fleet.variant_record.get("ManagedInstanceScaling", {})
@@ -246,3 +234,7 @@ class Attendant:
             record.pop("FailureReason", None)
             if reason:
                 record["FailureReason"] = reason[:1024]
+
+
+def _healthy(fleet: Fleet) -> list[Instance]:
+    return [one for one in fleet.instances if one.healthy]

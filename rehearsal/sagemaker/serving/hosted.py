@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rehearsal.host import Image, ImageNotFoundError, Scope
+from rehearsal.host import Image, ImageDeniedError, ImageNotFoundError, Scope
 from rehearsal.sagemaker.archive import ArchiveError, unpack
 from rehearsal.sagemaker.core import Core
 from rehearsal.sagemaker.objects import TransferError, download, fetch, parse_uri
@@ -69,7 +69,7 @@ def host_containers(core: Core, scope: Scope, model: Mapping[str, Any], director
     for number, container in enumerate(containers, 1):
         name = container.get("ContainerHostname") or f"container_{number}"
         place = directory if len(containers) == 1 else directory / name
-        image = _image(core, container["Image"])
+        image = _image(core, container["Image"], model.get("ExecutionRoleArn", ""), scope)
         (place / "opt/ml/model").mkdir(parents=True)
         (place / "tmp").mkdir()
         multi_model = container.get("Mode") == "MultiModel"
@@ -95,9 +95,11 @@ def host_containers(core: Core, scope: Scope, model: Mapping[str, Any], director
     return hosted
 
 
-def _image(core: Core, uri: str) -> Image:
+def _image(core: Core, uri: str, role_arn: str, scope: Scope) -> Image:
     try:
-        return core.host.image(uri)
+        return core.host.pull(uri, role_arn, scope)
+    except ImageDeniedError as error:
+        raise FleetError(f"The role {role_arn} cannot pull the image '{uri}'. {error}") from error
     except ImageNotFoundError as error:
         raise FleetError(
             f"The image '{uri}' does not exist. Specify an image that the registry of this account holds. {error}"

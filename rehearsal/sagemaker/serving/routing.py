@@ -1,6 +1,5 @@
 """Which instance, and which of its containers, takes a request."""
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,17 +69,13 @@ class Routing:
             return _invalid(
                 f"Endpoint {live.name} hosts inference components: InferenceComponentName is required to invoke it."
             )
-        copies = live.components.get(name)
-        if copies is None:
+        if name not in live.components:
             return _invalid(f"Inference Component Name header is not found: {name} is not on endpoint {live.name}.")
-        with live.lock:
-            ready = [one for one in copies if one.ready and one not in tried]
-            if not ready:
-                dimensions = (("InferenceComponentName", name),)
-                self._core.metrics.put(live.scope, dimensions, "NoCapacityInvocationFailures", 1.0)
-                return _invalid(f"Inference component {name} has no capacity to process this request.")
-            copy = random.choice(ready) if ready[0].fleet.random_routing else min(ready, key=lambda one: one.in_flight)
-            copy.in_flight += 1
+        copy = live.acquire_copy(name, tried)
+        if copy is None:
+            dimensions = (("InferenceComponentName", name),)
+            self._core.metrics.put(live.scope, dimensions, "NoCapacityInvocationFailures", 1.0)
+            return _invalid(f"Inference component {name} has no capacity to process this request.")
 
         def give_back() -> None:
             with live.lock:

@@ -15,6 +15,7 @@ from rehearsal.sagemaker.core import Core
 from rehearsal.sagemaker.processes import Budget, ManagedProcess
 from rehearsal.sagemaker.serving.hosted import HostedContainer
 
+_LOOK_SECONDS = 0.1  # wall, whether the cloud closes
 _HUNG_PINGS = 3  # failed pings in a row after which a running container is replaced
 
 
@@ -81,10 +82,14 @@ class Server:
         process = self._process
         return process.usage() if process is not None else Usage()
 
+    @property
+    def _over(self) -> bool:
+        """Nothing is to be started again: it is stopped, or the cloud closes and has ended every process itself."""
+        return self._stopping.is_set() or self.placement.core.stopping.is_set()
+
     def _run(self) -> None:
         try:
-            # A cloud that closes starts nothing: without the second condition this would try for ever.
-            while not (self._stopping.is_set() or self.placement.core.stopping.is_set()):
+            while not self._over:
                 try:
                     self._spawn()
                 except OSError as error:
@@ -145,7 +150,7 @@ class Server:
                     code = process.stop(0)
                     break
         self.healthy = False
-        if not self._stopping.is_set():
+        if not self._over:
             process.kill_group()
             self.last_reason = process.killed_for
             why = f" ({process.killed_for})" if process.killed_for else ""
@@ -157,7 +162,8 @@ class Server:
         if not self.ever_healthy:
             self.exits += 1
             if self.exits >= self.placement.core.limits.startup_exits:
-                self._stopping.wait()  # the fleet fails and stops this instance
+                while not self._over:  # the fleet fails and stops this instance
+                    self._stopping.wait(_LOOK_SECONDS)
         self._stopping.wait(min(0.1 * max(1, self.exits), 2.0))  # never at once: a container may end as it starts
 
     def _ping(self) -> bool:

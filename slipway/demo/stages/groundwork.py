@@ -9,8 +9,9 @@ from typing import Any
 
 from slipway.config.errors import DeclarationError
 from slipway.config.loader import load
-from slipway.config.model import ProblemType, Strategy
+from slipway.config.model import ProblemType
 from slipway.config.platform import Role
+from slipway.config.rollout import Strategy
 from slipway.demo.background import Background
 from slipway.demo.errors import (
     CLOUD_FAILED,

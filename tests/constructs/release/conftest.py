@@ -21,6 +21,7 @@ from ministack.services import stepfunctions
 
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Notifications
+from slipway_lambda.aim_alarms.handler import aim
 from slipway_lambda.attributes import from_item
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
@@ -64,8 +65,13 @@ def model() -> Model:
 @pytest.fixture(scope="session")
 def template(root: Path, model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The release stack's template."""
+    return synthesise(root, model, tmp_path_factory.mktemp("release"))
+
+
+def synthesise(root: Path, model: Model, outdir: Path) -> dict[str, Any]:
+    """The release stack's template for a declaration."""
     app = App(
-        outdir=str(tmp_path_factory.mktemp("release")),
+        outdir=str(outdir),
         builtin_cloud_formation_validation=False,
         context=json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"],
     )
@@ -85,6 +91,11 @@ def template(root: Path, model: Model, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def definition(template: dict[str, Any]) -> dict[str, Any]:
     """The machine's definition, with references to resources as their logical ids or handlers."""
+    return definition_of(template)
+
+
+def definition_of(template: dict[str, Any]) -> dict[str, Any]:
+    """The machine of a template."""
     (machine,) = (r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine")
     parsed: dict[str, Any] = json.loads(_flat(machine["Properties"]["DefinitionString"], template))
     return parsed
@@ -122,6 +133,8 @@ class World:
     models: dict[str, Any] = field(default_factory=dict)
     ledger: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     alarms: dict[str, AlarmState] = field(default_factory=dict)
+    aimed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Dimensions of the alarms that a release aimed."""
     notices: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[str, Any]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
@@ -226,7 +239,7 @@ class World:
         assert self.endpoint["EndpointStatus"] == "InService", "cannot update an in-progress endpoint"
         old, new = self.endpoint["EndpointConfigName"], request["EndpointConfigName"]
         assert new in self.configs, f"{new} does not exist"
-        guarded = "DeploymentConfig" in request
+        guarded = "AutoRollbackConfiguration" in request.get("DeploymentConfig", {})
         self.endpoint["EndpointStatus"] = "Updating"
         self.endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": new}
         if guarded and self.rollback_fails:
@@ -291,6 +304,10 @@ class World:
         found = [self.ledger.get((k[PARTITION_KEY]["S"], k[SORT_KEY]["S"])) for k in wanted["Keys"]]
         return {"Responses": {table: [i for i in found if i]}, "UnprocessedKeys": {}}
 
+    def _getItem(self, request: dict[str, Any]) -> Any:
+        at = (request["Key"][PARTITION_KEY]["S"], request["Key"][SORT_KEY]["S"])
+        return {"Item": self.ledger[at]} if at in self.ledger else {}
+
     def _putItem(self, request: dict[str, Any]) -> Any:
         item = request["Item"]
         at = (item[PARTITION_KEY]["S"], item[SORT_KEY]["S"])
@@ -335,9 +352,13 @@ class World:
         """Endpoints.describe and Alarms.describe: one port each, told apart by what they are given."""
         if isinstance(names, str):
             return copy.deepcopy(self.endpoint) if self.endpoint else {}
-        dimensions = {"EndpointName": ENDPOINT, "VariantName": "main"}
-        healthy = {n: AlarmState(n, "OK", "", True, dimensions) for n in names}
+        fleets = {"EndpointName": ENDPOINT, "VariantName": "main"}
+        healthy = {n: AlarmState(n, "OK", "", True, self.aimed.get(n, fleets)) for n in names}
         return [state for name, state in {**healthy, **self.alarms}.items() if name in healthy]
+
+    def aim(self, name: str, dimensions: dict[str, str]) -> None:
+        """Alarms.aim."""
+        self.aimed[name] = dict(dimensions)
 
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         """Alarms.invocations."""
@@ -403,6 +424,8 @@ class World:
                 return planning.handler(payload, None)
             if verb == "inspect_artefact":
                 return {"sha256": payload["expected_sha256"], "bytes": 1, "members": []}
+            if verb == "aim_alarms":
+                return aim(payload, ports)
             if verb == "check_preflight":
                 return check(payload, ports, ports, ports, ports)
             if verb == "verify_release":
@@ -530,6 +553,41 @@ def world() -> World:
 def release(definition: dict[str, Any], world: World) -> Runner:
     """Runs one release."""
     return Runner(definition, world)
+
+
+@pytest.fixture(scope="session")
+def rolling(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The definition for a model that is released by a rolling update of four instances."""
+    rollout = {k: v for k, v in MODEL["rollout"].items() if k != "termination_wait_seconds"}
+    declared = MODEL | {"endpoint": {"instance_count": 4}, "rollout": rollout | {"strategy": "rolling"}}
+    return definition_of(synthesise(root, Model.model_validate(declared), tmp_path_factory.mktemp("rolling")))
+
+
+@pytest.fixture
+def rolling_release(rolling: dict[str, Any], world: World) -> Runner:
+    """Runs one release by a rolling update."""
+    return Runner(rolling, world)
+
+
+@pytest.fixture(scope="session")
+def guarded(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The template for a model with every kind of alarm, on the new fleet alone where that can be."""
+    every = {
+        "latency_p50": {"milliseconds": 50, "period_seconds": 30},
+        "overhead_p99": {"milliseconds": 20},
+        "invocations": {"minimum": 5, "period_seconds": 120},
+        "monitor_violations": True,
+        "own": ["queue is long"],
+        "new_fleet_only": True,
+    }
+    declared = MODEL | {"rollout": {**MODEL["rollout"], "alarms": every}, "retrain": {"on_drift": False}}
+    return synthesise(root, Model.model_validate(declared), tmp_path_factory.mktemp("guarded"))
+
+
+@pytest.fixture
+def guarded_release(guarded: dict[str, Any], world: World) -> Runner:
+    """Runs one release guarded by all of them."""
+    return Runner(definition_of(guarded), world)
 
 
 @pytest.fixture

@@ -55,6 +55,56 @@ def test_update_goes_through_guardrails_and_keeps_the_way_back(release: Any, wor
     assert v1_live in world.configs
 
 
+def test_a_rolling_release_that_fails_its_smoke_test_goes_back_without_a_second_fleet(
+    rolling_release: Any, world: Any
+) -> None:
+    world.approve(1)
+    assert rolling_release().status == "SUCCEEDED"
+    before = world.endpoint["EndpointConfigName"]
+    world.calls.clear()
+    world.approve(2)
+    world.during = lambda: world.answers.update({world.endpoint["PendingDeploymentSummary"]["EndpointConfigName"]: "9"})
+    end = rolling_release()
+    assert (end.error, end.cause["strategy"]) == ("ReleaseRolledBack", "rolling")
+    there, back = (r for a, r in world.calls if a == "updateEndpoint")
+    batch = {"Type": "INSTANCE_COUNT", "Value": 1}
+    assert there["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"] == batch
+    assert there["DeploymentConfig"]["RollingUpdatePolicy"]["RollbackMaximumBatchSize"] == batch
+    policy = {"MaximumBatchSize": batch, "WaitIntervalInSeconds": 0, "MaximumExecutionTimeoutInSeconds": 600}
+    assert back["EndpointConfigName"] == before == world.endpoint["EndpointConfigName"]
+    assert back["DeploymentConfig"] == {"RollingUpdatePolicy": policy}
+
+
+@pytest.mark.fault("A17")
+def test_alarms_on_the_new_fleet_follow_each_release(guarded_release: Any, world: Any) -> None:
+    """Five of eight are aimed; the floor, the monitor's and the user's own are not."""
+    for version in (1, 2):
+        world.approve(version)
+        end = guarded_release()
+        assert end.status == "SUCCEEDED", end.output
+        live = world.endpoint["EndpointConfigName"]
+        assert [d["EndpointConfigName"] for d in world.aimed.values()] == [live] * 5
+        path = end.path
+        assert path.index("Aim alarms at the new fleet") < path.index("Check before the shift")
+    (request,) = (r for a, r in world.calls if a == "updateEndpoint")
+    alarms = [a["AlarmName"] for a in request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]]
+    assert len(alarms) == 8
+    assert "queue is long" in alarms
+
+
+@pytest.mark.fault("A18")
+def test_an_alarm_aimed_elsewhere_in_the_shift_is_no_guard(guarded_release: Any, world: Any) -> None:
+    world.approve(1)
+    guarded_release()
+    before = world.endpoint["EndpointConfigName"]
+    world.approve(2)
+    world.during = world.aimed.clear
+    end = guarded_release()
+    assert end.error == "ReleaseRolledBack"
+    assert "not guarded to its end" in end.cause["cause"]
+    assert world.endpoint["EndpointConfigName"] == before
+
+
 def test_versions_beyond_those_to_keep_are_removed(release: Any, world: Any, v1_live: str) -> None:
     for version in (2, 3):
         world.approve(version)
@@ -404,7 +454,7 @@ def test_unverified_version_that_answers_wrong_goes_back_to_the_verified_one(
 
 def test_half_made_release_adopts_what_it_made(release: Any, world: Any, v1_live: str) -> None:
     world.approve(2)
-    release.stop_before = "Create or update?"
+    release.stop_before = "Was it aborted?"
     release()
     release.stop_before = None
     world.ledger.pop((f"endpoint#{ENDPOINT}", "lock"))
@@ -460,9 +510,100 @@ def test_operator_goes_back_to_an_older_version_and_the_sweep_leaves_it_there(
 ) -> None:
     world.approve(2)
     release()
-    assert release("operator", version=1).output["version"] == 1
+    asked = {"version": 1, "who": "arn:aws:iam::1:user/ada", "reason": "late flights"}
+    assert release("operator", **asked).error == "ReleaseRefused"
+    assert release("rollback", name="back", **asked).output["version"] == 1
     assert world.endpoint["EndpointConfigName"] == v1_live
+    record = world.fact("release#back")
+    assert (record["trigger"], record["from_version"], record["outcome"]) == ("rollback", 2, "released")
+    assert (record["asked_by"], record["asked_reason"]) == (asked["who"], asked["reason"])
+    assert (record["approval_words"], len(record["alarms"])) == ("good", 3)
+    left = world.packages[2]["ModelLifeCycle"]
+    assert (left["StageStatus"], left["StageDescription"]) == (
+        "Rejected",
+        "Rolled back from by arn:aws:iam::1:user/ada: late flights",
+    )
+    for trigger in ("reconcile", "approval", "spec"):
+        assert release(trigger).output["outcome"] == "nothing"
+    world.endpoint = None  # deleted outside: what comes back is not what was left
+    assert release("reconcile").output["version"] == 1
+
+
+@pytest.mark.fault("A28")
+def test_abort_while_the_endpoint_shifts_ends_on_the_last_good_version_and_is_told_once(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+    world.during = lambda: wish(world)
+    end = release()
+    assert (end.error, end.cause["cause"]) == ("ReleaseRolledBack", "Aborted by ada: too slow")
+    assert world.endpoint["EndpointConfigName"] == v1_live == world.fact("live")["config"]
+    assert [n["outcome"] for n in world.notices] == ["rolled_back"]
+    assert not {"owner", "abort_by"} & set(world.fact("lock"))
     assert release("reconcile").output["outcome"] == "nothing"
+    world.notices.clear()
+    assert release("retry", version=2).output["outcome"] == "released"  # the wish was for that release only
+
+
+@pytest.mark.fault("A28")
+@pytest.mark.parametrize("first", [True, False])
+def test_abort_before_the_shift_touches_nothing_and_is_not_taken_up_again(
+    release: Any, world: Any, request: pytest.FixtureRequest, first: bool
+) -> None:
+    if not first:
+        request.getfixturevalue("v1_live")
+    world.approve(2)
+    stage = world.stage
+
+    def slow(handler: str, payload: Any) -> Any:
+        if "check_preflight" in handler:
+            wish(world)
+        return stage(handler, payload)
+
+    world.stage = slow
+    end = release()
+    assert (end.error, end.cause["cause"]) == ("ReleaseRefused", "Aborted by ada: too slow")
+    assert not actions(world, "createEndpoint", "updateEndpoint", "deleteEndpoint")
+    assert len(world.configs) == (0 if first else 1)
+    assert release("reconcile").output["outcome"] == "nothing"
+    assert not world.fact("halt")
+
+
+@pytest.mark.fault("A28")
+def test_abort_that_was_meant_for_another_release_stops_nothing(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.ledger[(f"endpoint#{ENDPOINT}", "lock")] |= {"abort_by": {"S": "ada"}, "abort_reason": {"S": "old"}}
+    assert release().output["outcome"] == "released"
+
+
+@pytest.mark.fault("A28")
+def test_a_wish_that_cannot_be_read_counts_as_one(
+    release: Any, world: Any, v1_live: str, error: Callable[[str, str], Exception]
+) -> None:
+    world.approve(2)
+    world.broken["getItem"] = error("DynamoDB.InternalServerError", "no")
+    assert release().error == "ReleaseRefused"
+    assert world.endpoint["EndpointConfigName"] == v1_live
+
+
+def wish(world: Any) -> None:
+    """As `slipway abort` writes it."""
+    world.ledger[(f"endpoint#{ENDPOINT}", "lock")] |= {"abort_by": {"S": "ada"}, "abort_reason": {"S": "too slow"}}
+
+
+def test_hold_keeps_a_new_version_out_until_it_is_lifted(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    hold = (f"endpoint#{ENDPOINT}", "hold")
+    world.ledger[hold] = {
+        "pk": {"S": hold[0]}, "sk": {"S": hold[1]}, "who": {"S": "ada"}, "reason": {"S": "audit"},
+    }  # fmt: skip
+    end = release()
+    assert (end.status, end.output["outcome"]) == ("SUCCEEDED", "nothing")
+    assert "on hold, by ada: audit" in end.output["cause"]
+    assert release("operator", version=2).error == "ReleaseRefused"
+    assert not actions(world, *CHANGING)
+    del world.ledger[hold]
+    assert release("reconcile").output["outcome"] == "released"
 
 
 def test_version_hint_is_believed_of_operators_only(release: Any, world: Any, v1_live: str) -> None:

@@ -61,6 +61,61 @@ def test_every_alarm_watches_this_endpoint_and_variant_and_treats_silence_as_no_
         assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (2, 3)
 
 
+def alarms_of(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        r["Properties"]["MetricName"] + str(r["Properties"].get("ExtendedStatistic", "")): r["Properties"]
+        for r in template["Resources"].values()
+        if r["Type"] == "AWS::CloudWatch::Alarm" and r["Properties"]["Namespace"] != "AWS/SQS"
+    }
+
+
+def test_every_objective_becomes_an_alarm(guarded: dict[str, Any]) -> None:
+    alarms = alarms_of(guarded)
+    said = {
+        name: (a.get("Statistic") or a["ExtendedStatistic"], a["Period"], a["Threshold"], a["TreatMissingData"])
+        for name, a in alarms.items()
+    }
+    assert said == {
+        "Invocation5XXErrors": ("Average", 60, 0.01, "notBreaching"),
+        "Invocation4XXErrors": ("Average", 60, 0.05, "notBreaching"),
+        "ModelLatencyp99": ("p99", 60, 1_000_000, "notBreaching"),
+        "ModelLatencyp50": ("p50", 30, 50_000, "notBreaching"),
+        "OverheadLatencyp99": ("p99", 60, 20_000, "notBreaching"),
+        "Invocations": ("Sum", 120, 5, "breaching"),
+        "Violations": ("Maximum", 3600, 0, "missing"),
+    }
+    assert alarms["Invocations"]["ComparisonOperator"] == "LessThanThreshold"
+
+
+@pytest.mark.fault("A18")
+def test_alarms_on_the_new_fleet_watch_nothing_until_a_release_aims_them(guarded: dict[str, Any]) -> None:
+    fleets = {"EndpointName": "flight-delays-dev", "VariantName": "main"}
+    for name, alarm in alarms_of(guarded).items():
+        dimensions = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
+        if name == "Violations":
+            schedule = "flight-delays-dev-data-quality"
+            assert dimensions == {"Endpoint": "flight-delays-dev", "MonitoringSchedule": schedule}
+        elif name == "Invocations":
+            assert dimensions == fleets
+        else:
+            assert dimensions == fleets | {"EndpointConfigName": "none-released-yet"}
+
+
+def test_only_a_release_that_aims_alarms_may_change_them_and_only_its_own(
+    template: dict[str, Any], guarded: dict[str, Any]
+) -> None:
+    def statements(body: dict[str, Any]) -> list[dict[str, Any]]:
+        policies = [r["Properties"] for r in body["Resources"].values() if r["Type"] == "AWS::IAM::Policy"]
+        found = [s for p in policies for s in p["PolicyDocument"]["Statement"]]
+        return [s for s in found if "cloudwatch:PutMetricAlarm" in s["Action"]]
+
+    assert statements(template) == []
+    (statement,) = statements(guarded)
+    assert statement["Action"] == ["cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState"]
+    assert len(statement["Resource"]) == 5
+    assert all("Fn::GetAtt" in r for r in statement["Resource"])
+
+
 def test_no_role_may_do_everything_of_a_service(of: Resources) -> None:
     for policy in of("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:

@@ -10,11 +10,12 @@ from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.images import BadImageUriError, parse
 
 DIMENSIONS = {"EndpointName": "flights-dev", "VariantName": "main"}
+WANTED = {"errors": DIMENSIONS}
 OK = AlarmState("errors", "OK", "", actions_enabled=True, dimensions=DIMENSIONS)
 
 
 def test_alarms_that_are_right_pass() -> None:
-    check_alarms(["errors"], [OK], DIMENSIONS, judge_state=True)
+    check_alarms(WANTED, [OK], judge_state=True)
 
 
 @pytest.mark.parametrize(
@@ -30,23 +31,32 @@ def test_alarms_that_are_right_pass() -> None:
 )
 def test_alarm_that_could_not_guard_is_refused(found: list[AlarmState], words: str) -> None:
     with pytest.raises(PreflightRefusedError, match=words):
-        check_alarms(["errors"], found, DIMENSIONS, judge_state=True)
+        check_alarms(WANTED, found, judge_state=True)
+
+
+def test_a_users_own_alarm_may_watch_what_it_likes_but_must_be_ok() -> None:
+    own = replace(OK, dimensions={"Queue": "orders"})
+    check_alarms({"errors": None}, [own], judge_state=True)
+    with pytest.raises(PreflightRefusedError, match="already in ALARM"):
+        check_alarms({"errors": None}, [replace(own, state="ALARM")], judge_state=True)
+    with pytest.raises(AlarmNotReadyError):
+        check_alarms({"errors": None}, [replace(own, state="INSUFFICIENT_DATA")], judge_state=True)
 
 
 @pytest.mark.fault("A19")
 def test_release_without_alarms_is_refused() -> None:
     with pytest.raises(PreflightRefusedError, match="no alarm is declared"):
-        check_alarms([], [], DIMENSIONS, judge_state=True)
+        check_alarms({}, [], judge_state=True)
 
 
 @pytest.mark.fault("A14")
 def test_alarm_without_data_is_waited_for() -> None:
     with pytest.raises(AlarmNotReadyError, match="no data is not health"):
-        check_alarms(["errors"], [replace(OK, state="INSUFFICIENT_DATA")], DIMENSIONS, judge_state=True)
+        check_alarms(WANTED, [replace(OK, state="INSUFFICIENT_DATA")], judge_state=True)
 
 
 def test_state_says_nothing_before_there_is_an_endpoint() -> None:
-    check_alarms(["errors"], [replace(OK, state="INSUFFICIENT_DATA")], DIMENSIONS, judge_state=False)
+    check_alarms(WANTED, [replace(OK, state="INSUFFICIENT_DATA")], judge_state=False)
 
 
 @pytest.mark.fault("A31")

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from slipway_lambda.contracts.release import Decision, ReleaseSpec
+from slipway_lambda.contracts.shift import steps_of, whole_instances
+from slipway_lambda.plan_release.deployment import deployment_config, recovery_config, strategy_words
 from slipway_lambda.plan_release.package import read_package
 from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
 from slipway_lambda.plan_release.requests import (
-    canary_instances,
     config_request,
     content_name,
-    deployment_config,
     live_record,
     model_request,
 )
@@ -33,10 +33,15 @@ SPEC = ReleaseSpec(
     hosting_role_arn="arn:aws:iam::111122223333:role/hosting",
     strategy="canary",
     canary_percent=30,
+    step_percent=25,
+    batch_percent=25,
+    rollback_batch_percent=50,
     bake_seconds=600,
     termination_wait_seconds=300,
     timeout_seconds=3600,
     alarm_names=("errors", "latency"),
+    new_fleet_alarms=(),
+    other_alarms=(),
     minimum_requests=100,
     keep_versions=2,
     smoke_records=25,
@@ -94,7 +99,11 @@ def decision(now: Situation, package: Any = PACKAGE) -> Decision:
         (situation(endpoint=serving(WANTED)), Decision.VERIFY_ONLY),
         (situation(endpoint=serving(WANTED), live={"config": WANTED, "version": 2}), Decision.NOTHING),
         (situation(endpoint=serving(V3)), Decision.SUPERSEDED),
-        (situation(endpoint=serving(V3), trigger="operator", asked_version=2), Decision.UPDATE),
+        (situation(endpoint=serving(V3), trigger="operator", asked_version=2), Decision.REFUSED),
+        (situation(endpoint=serving(V3), trigger="retry", asked_version=2), Decision.REFUSED),
+        (situation(hold={"who": "ada", "reason": "audit"}), Decision.NOTHING),
+        (situation(hold={"who": "ada"}, trigger="operator", asked_version=2), Decision.REFUSED),
+        (situation(hold={"who": "ada"}, trigger="reconcile", live={"config": WANTED, "version": 2}), Decision.CREATE),
         (situation(endpoint=serving(V1, "Failed")), Decision.CLEAR),
         (situation(endpoint=serving(V1, "Failed"), live=LIVE_V1), Decision.REFUSED),
         (situation(endpoint=serving(V1, "UpdateRollbackFailed"), live=LIVE_V1), Decision.REFUSED),
@@ -112,6 +121,36 @@ def test_first_rule_that_speaks_wins(now: Situation, wanted: Decision) -> None:
     assert decision(now) is wanted
 
 
+V2_LIVE_ON_3 = {"config": V3, "version": 3, "verified": [{"config": V3, "version": 3}, {"config": "x", "version": 2}]}
+
+
+@pytest.mark.fault("C03")
+@pytest.mark.fault("C11")
+@pytest.mark.parametrize(
+    ("change", "wanted", "words"),
+    [
+        ({}, Decision.UPDATE, ""),
+        ({"hold": {"who": "ada"}}, Decision.UPDATE, ""),
+        ({"trigger": "approval", "asked_version": None}, Decision.SUPERSEDED, "older than version 3"),
+        ({"trigger": "reconcile", "asked_version": None}, Decision.SUPERSEDED, "older than version 3"),
+        ({"trigger": "operator"}, Decision.REFUSED, "older than version 3"),
+        ({"asked_version": None}, Decision.REFUSED, "without a version"),
+        ({"endpoint": {}}, Decision.REFUSED, "no endpoint"),
+        ({"endpoint": serving(V1), "live": LIVE_V1}, Decision.REFUSED, "not older than version 1"),
+        ({"live": {**V2_LIVE_ON_3, "verified": [{"version": 3}, {"version": 1}]}}, Decision.REFUSED, ": 3, 1."),
+        ({"live": {"config": V3, "version": 3}}, Decision.REFUSED, "endpoint: none."),
+        ({"halt": {"cause": "mixed"}}, Decision.REFUSED, "halted"),
+        ({"endpoint": serving(V3, "Updating")}, Decision.BUSY, "Updating"),
+    ],
+)
+def test_only_a_rollback_asked_for_by_name_goes_back_and_only_to_what_served(
+    change: dict[str, Any], wanted: Decision, words: str
+) -> None:
+    base = situation(trigger="rollback", asked_version=2, endpoint=serving(V3), live=V2_LIVE_ON_3)
+    plan = decide(SPEC, PACKAGE, WANTED, replace(base, **change))
+    assert (plan.decision, words in plan.reason) == (wanted, True)
+
+
 @pytest.mark.fault("C01")
 @pytest.mark.parametrize(
     ("outcome", "tries", "trigger", "wanted"),
@@ -119,6 +158,7 @@ def test_first_rule_that_speaks_wins(now: Situation, wanted: Decision) -> None:
         ("failed", 1, "approval", Decision.NOTHING),
         ("failed", 1, "reconcile", Decision.NOTHING),
         ("failed", 1, "operator", Decision.UPDATE),
+        ("failed", 1, "retry", Decision.UPDATE),
         ("started", 1, "reconcile", Decision.UPDATE),
         ("started", 2, "reconcile", Decision.NOTHING),
         ("refused", 1, "reconcile", Decision.UPDATE),
@@ -189,8 +229,51 @@ def test_rollout_alone_does_not_change_the_name() -> None:
 @pytest.mark.parametrize(
     ("count", "percent", "instances"), [(2, 50, 1), (4, 30, 1), (10, 25, 2), (3, 50, 1), (1, 10, 1)]
 )
-def test_canary_is_whole_instances_at_least_one(count: int, percent: int, instances: int) -> None:
-    assert canary_instances(replace(SPEC, instance_count=count, canary_percent=percent)) == instances
+def test_a_share_is_whole_instances_at_least_one(count: int, percent: int, instances: int) -> None:
+    assert whole_instances(count, percent) == instances
+    for strategy, member in (("canary", "CanarySize"), ("linear", "LinearStepSize")):
+        spec = replace(SPEC, instance_count=count, canary_percent=percent, step_percent=percent, strategy=strategy)
+        routing = deployment_config(spec)["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+        assert routing[member] == {"Type": "INSTANCE_COUNT", "Value": instances}
+
+
+@pytest.mark.parametrize(("count", "size", "steps"), [(4, 1, 4), (4, 2, 2), (5, 2, 3), (3, 3, 1)])
+def test_the_last_step_takes_what_is_left(count: int, size: int, steps: int) -> None:
+    assert steps_of(count, size) == steps
+
+
+def test_linear_shifts_in_equal_steps_and_waits_with_all_traffic_at_the_end() -> None:
+    config = deployment_config(replace(SPEC, strategy="linear"))
+    assert config["BlueGreenUpdatePolicy"] == {
+        "TrafficRoutingConfiguration": {
+            "Type": "LINEAR",
+            "WaitIntervalInSeconds": 600,
+            "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": 1},
+        },
+        "TerminationWaitInSeconds": 300,
+        "MaximumExecutionTimeoutInSeconds": 3600,
+    }
+    assert recovery_config(replace(SPEC, strategy="linear")) == {}
+    words = strategy_words(replace(SPEC, strategy="linear"), first=False)
+    assert words == "linear in 4 steps of 1 of 4 instances, 600 s apart, then 300 s with all traffic"
+
+
+def test_rolling_replaces_batches_and_goes_back_in_batches_too() -> None:
+    spec = replace(SPEC, strategy="rolling")
+    config = deployment_config(spec)
+    assert config["RollingUpdatePolicy"] == {
+        "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
+        "WaitIntervalInSeconds": 600,
+        "MaximumExecutionTimeoutInSeconds": 3600,
+        "RollbackMaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 2},
+    }
+    assert "BlueGreenUpdatePolicy" not in config
+    assert len(config["AutoRollbackConfiguration"]["Alarms"]) == 2
+    back = recovery_config(replace(spec, rollback_batch_percent=100))["DeploymentConfig"]
+    assert back["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2, "SageMaker takes at most half"
+    assert back["RollingUpdatePolicy"]["WaitIntervalInSeconds"] == 0
+    assert "AutoRollbackConfiguration" not in back
+    assert strategy_words(spec, first=False).endswith("never more than 5 instances, 7 on the way back")
 
 
 def test_all_at_once_still_has_alarms_and_a_wait_with_the_old_fleet_in_reserve() -> None:
@@ -223,11 +306,13 @@ def test_requests_are_what_the_services_own_model_takes() -> None:
     from botocore.validate import ParamValidator
 
     service = botocore.session.get_session().get_service_model("sagemaker")
-    update = {"EndpointName": "e", "EndpointConfigName": WANTED, "DeploymentConfig": deployment_config(SPEC)}
+    strategies = [replace(SPEC, strategy=s) for s in ("all_at_once", "canary", "linear", "rolling")]
+    update = {"EndpointName": "e", "EndpointConfigName": WANTED}
     for operation, request in (
         ("CreateModel", model_request(SPEC, PACKAGE)),
         ("CreateEndpointConfig", config_request(SPEC, PACKAGE)),
-        ("UpdateEndpoint", update),
+        *(("UpdateEndpoint", {**update, "DeploymentConfig": deployment_config(s)}) for s in strategies),
+        *(("UpdateEndpoint", {**update, **recovery_config(s)}) for s in strategies),
     ):
         shape = service.operation_model(operation).input_shape
         assert not ParamValidator().validate(request, shape).has_errors()

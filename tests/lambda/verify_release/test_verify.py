@@ -1,5 +1,6 @@
 """What an endpoint is, compared with what was asked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def test_only_what_was_asked_is_live(described: dict[str, Any], requests: int, v
         (endpoint(EndpointStatus="Failed"), {}, False, Recovery.DELETE),
         (endpoint(), {}, False, Recovery.DELETE),
         ({}, {}, False, Recovery.NOTHING),
+        ({}, {}, True, Recovery.NOTHING),
     ],
 )
 def test_recovery_deletes_only_what_never_served_and_never_updates_a_mixed_fleet(
@@ -89,35 +91,46 @@ def test_recovery_deletes_only_what_never_served_and_never_updates_a_mixed_fleet
 
 
 def _alarm(name: str, *, state: str = "OK", enabled: bool = True) -> AlarmState:
-    return AlarmState(name, state, "Threshold crossed", enabled, {})
+    return AlarmState(name, state, "Threshold crossed", enabled, {"EndpointConfigName": "new"})
 
 
+WANTED = {"latency": {"EndpointConfigName": "new"}, "errors": None}
+
+
+@pytest.mark.fault("A14")
 @pytest.mark.fault("A15")
 @pytest.mark.fault("A16")
+@pytest.mark.fault("A18")
 @pytest.mark.parametrize(
     ("found", "said"),
     [
         pytest.param([_alarm("latency")], "alarm errors is gone", id="vanished"),
         pytest.param([_alarm("latency"), _alarm("errors", enabled=False)], "actions disabled", id="switched off"),
         pytest.param([_alarm("latency"), _alarm("errors", state="ALARM")], "is in ALARM", id="raised at the end"),
+        pytest.param([_alarm("latency"), _alarm("errors", state="INSUFFICIENT_DATA")], "errors has no data", id="mute"),
+        pytest.param(
+            [replace(_alarm("latency"), dimensions={"EndpointConfigName": "old"}), _alarm("errors")],
+            "alarm latency watches {'EndpointConfigName': 'old'} by now",
+            id="looks elsewhere",
+        ),
     ],
 )
 def test_a_shift_that_no_alarm_watched_to_its_end_is_not_live(found: list[AlarmState], said: str) -> None:
-    finding = guarded(Finding(Verdict.LIVE, "It serves."), ["latency", "errors"], found)
+    finding = guarded(Finding(Verdict.LIVE, "It serves."), WANTED, found)
     assert finding.verdict is Verdict.UNGUARDED
     assert said in finding.reason
 
 
 def test_what_is_wrong_already_is_not_told_otherwise() -> None:
     failed = Finding(Verdict.FAILED, "The endpoint is Failed.")
-    assert guarded(failed, ["errors"], []) is failed
+    assert guarded(failed, WANTED, []) is failed
 
 
 def test_a_silent_rollback_names_the_alarm_that_did_it() -> None:
-    finding = guarded(Finding(Verdict.ROLLED_BACK, "Live is old."), ["errors"], [_alarm("errors", state="ALARM")])
+    finding = guarded(Finding(Verdict.ROLLED_BACK, "Live is old."), {"errors": None}, [_alarm("errors", state="ALARM")])
     assert finding == Finding(Verdict.ROLLED_BACK, "Live is old. Now alarm errors is in ALARM: Threshold crossed.")
 
 
 def test_alarms_that_are_there_and_quiet_change_nothing() -> None:
     live = Finding(Verdict.LIVE, "It serves.")
-    assert guarded(live, ["errors"], [_alarm("errors", state="INSUFFICIENT_DATA")]) is live
+    assert guarded(live, WANTED, [_alarm("latency"), _alarm("errors")]) is live

@@ -129,6 +129,35 @@ def stacks_in(cloud: Cloud) -> Callable[[str, str], Stacks]:
 
 
 @pytest.fixture(scope="session")
+def serving(base: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    """Model, EndpointConfig and Endpoint of a template; `variant` adds, or takes away by None; `more` by logical id."""
+
+    def resources(mode: str = "one", variant: dict[str, Any] | None = None, **more: dict[str, Any]) -> dict[str, Any]:
+        container = {"Image": base["image"], "ModelDataUrl": base["model"], "Environment": {"MODE": mode}}
+        given = {
+            "VariantName": "blue",
+            "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.m5.large",
+            "InitialVariantWeight": 1,
+            **(variant or {}),
+        }
+        known = {
+            "Model": {"ExecutionRoleArn": base["role"], "PrimaryContainer": container},
+            "EndpointConfig": {
+                "ProductionVariants": [{key: value for key, value in given.items() if value is not None}]
+            },
+            "Endpoint": {"EndpointConfigName": {"Fn::GetAtt": ["EndpointConfig", "EndpointConfigName"]}},
+        }
+        return {
+            name: {"Type": f"AWS::SageMaker::{name}", "Properties": properties | more.get(name, {})}
+            for name, properties in known.items()
+        }
+
+    return resources
+
+
+@pytest.fixture(scope="session")
 def base(stacks: Stacks) -> dict[str, str]:
     """Role, bucket and image that every endpoint of these tests needs."""
     trusted = ["sagemaker.amazonaws.com", "codebuild.amazonaws.com"]

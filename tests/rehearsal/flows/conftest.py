@@ -3,9 +3,13 @@
 import hashlib
 import io
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +26,7 @@ SPEED = 120.0
 WALL_SECONDS = 90.0
 MODEL = "flight-delays"
 ENDPOINT = "flight-delays-dev"
+STACK = "*/Release-FlightDelays"
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 
 
@@ -349,6 +354,37 @@ def registered_by_hand(app: App, change: Callable[[dict[str, bytes]], None]) -> 
         **{k: package[k] for k in ("ModelMetrics", "DriftCheckBaselines") if k in package},
     )["ModelPackageArn"]
     return arn
+
+
+@pytest.fixture
+def declared(app: App, assembly: Path, root: Path, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Deploys the release stack of a declaration with some of its text replaced, by the CLI, as a user would; the
+    repository's own is deployed again at the end."""
+
+    def deploy(*changes: tuple[str, str]) -> None:
+        synthesised(root, tmp_path, changes)
+        app.cloud.deploy(tmp_path / "cdk.out" / "assembly-Dev", [STACK, "--exclusively"])
+
+    yield deploy
+    app.cloud.clear_faults()
+    app.cloud.clock.set_speed(SPEED)
+    app.cloud.deploy(assembly / "assembly-Dev", [STACK, "--exclusively"])
+
+
+def synthesised(root: Path, folder: Path, changes: Sequence[tuple[str, str]]) -> None:
+    """`cdk.out` in a folder with the repository's app and a changed declaration."""
+    for name in ("app.py", "cdk.json", "platform.yaml"):
+        shutil.copy(root / name, folder)
+    shutil.copytree(root / "models", folder / "models")
+    path = folder / "models" / MODEL / "model.yaml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text, f"{old!r} is not declared"
+        text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_"))}
+    done = subprocess.run([sys.executable, "app.py"], cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
 
 
 @pytest.fixture

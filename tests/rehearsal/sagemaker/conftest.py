@@ -178,10 +178,16 @@ class FakeHost:
     def scalable_variants(self, endpoint: str, scope: Scope) -> frozenset[str]:
         return frozenset(self.scaled.get(endpoint, ()))
 
+    def deregister_variants(self, endpoint: str, scope: Scope) -> None:
+        self.scaled.pop(endpoint, None)
+
     def image(self, uri: str) -> Image:
         if uri not in self.images:
             raise ImageNotFoundError(uri)
         return self.images[uri]
+
+    def pull(self, uri: str, role_arn: str, scope: Scope) -> Image:
+        return self.image(uri)
 
     def write_log(self, group: str, stream: str, lines: Any, scope: Scope) -> None:
         self.logs.setdefault(group, []).extend(lines)

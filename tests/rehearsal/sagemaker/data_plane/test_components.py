@@ -206,3 +206,12 @@ def test_a_variant_with_a_model_takes_no_component(plane):
     plane.endpoint(plane.variant(plane.model("m", plane.container())))
     with pytest.raises(ServiceError, match="has a model of its own"):
         _create(plane)
+
+
+def test_closing_the_cloud_ends_the_threads_of_its_copies(host):
+    _create(host, copies=2)
+    _settled(host)
+    threads = list(host.kit.sm._core._threads)
+    assert sum(one.name.startswith("main/ic/") for one in threads) == 2
+    host.kit.sm.close()
+    assert [one.name for one in threads if one.is_alive()] == []

@@ -1,0 +1,44 @@
+"""`slipway history`."""
+
+from typing import Any
+
+from slipway.cli import output
+from slipway.cli.target import target
+from slipway.operations.history import read_history
+
+
+def history(model: str, environment: str | None, *, limit: int, as_json: bool, aws: bool) -> None:
+    """Newest first, at most `limit`."""
+    at = target(model, environment, aws=aws)
+    found = read_history(at)
+    if as_json:
+        facts = {"ok": True, "model": model, "environment": at.environment.name, "releases": found[:limit]}
+        output.json_object(facts)
+        return
+    output.out(f"{at.label} — {at.where.label}")
+    if not found:
+        output.out("  no release yet")
+    for entry in found[:limit]:
+        _show(entry)
+    if len(found) > limit:
+        output.out(f"  {len(found) - limit} older; show them with --limit {len(found)}")
+
+
+def _show(entry: dict[str, Any]) -> None:
+    came = f" (from v{entry['from_version']})" if entry["from_version"] else ""
+    when = f"{entry['started_at'] or '?'} – {entry['ended_at'] or ''}".rstrip(" –")
+    how = ", ".join(word for word in (entry["trigger"], entry["strategy"]) if word)
+    output.out(f"v{entry['version']}{came}  {entry['outcome']}  {when}" + (f"  {how}" if how else ""))
+    approval = entry["approval"]
+    rows = [
+        ("cause", entry["cause"]),
+        ("asked", " — ".join(word for word in (entry["asked_by"], entry["asked_reason"]) if word)),
+        (
+            "approved",
+            f"{approval['reason']} — {approval['who'] or 'nobody named'} {approval['when']}" if approval else "",
+        ),
+        ("config", entry["config"]),
+        ("guarded by", ", ".join(entry["alarms"] or [])),
+        ("requests", str(entry["requests"]) if entry["requests"] else ""),
+    ]
+    output.table((name, value) for name, value in rows if value)

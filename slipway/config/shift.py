@@ -1,0 +1,152 @@
+"""A rollout on its endpoint: whole instances, seconds, and what SageMaker would refuse of them, checked at synth."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from slipway.config.base import Clash
+from slipway.config.endpoint import Endpoint
+from slipway.config.rollout import ROLLBACK, SHARES, Rollout, Share, Strategy
+from slipway_lambda.contracts.shift import steps_of, whole_instances
+
+MOST_SECONDS = 28_800
+"""SageMaker's highest MaximumExecutionTimeoutInSeconds."""
+LEAST_DERIVED_SECONDS = 3600
+PROVISIONING_SECONDS = 600
+"""An instance until its container starts; the container has `endpoint.startup_timeout_seconds`."""
+UNGUARDED = "ml.inf1."
+"""Of these SageMaker documents that it updates them all at once, without a bake, whatever is asked."""
+COUNT = (("rollout", "strategy"), ("endpoint", "instance_count"))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """`step_instances` take traffic at a time, in `steps` steps; `bakes` of them are waited for, all waits together
+    `waits_seconds`. `starts` fleets or batches start one after another, `recovery_starts` on the way back.
+    `peak_instances`: old and new together at most, also on
+    the way back. `timeout_seconds`: the declared limit, or one that waits and
+    starts fit in.
+    """
+
+    step_instances: int
+    steps: int
+    bakes: int
+    waits_seconds: int
+    starts: int
+    recovery_starts: int
+    peak_instances: int
+    timeout_seconds: int
+
+    @classmethod
+    def of(cls, rollout: Rollout, endpoint: Endpoint) -> "Shift":
+        """Pure arithmetic; what does not fit is told by `shift_clashes`."""
+        count, strategy = endpoint.instance_count, rollout.strategy
+        rolling = strategy is Strategy.ROLLING
+        size = count
+        if strategy in SHARES:
+            size = whole_instances(count, getattr(rollout, SHARES[strategy].field))
+        steps = 2 if strategy is Strategy.CANARY else steps_of(count, size)
+        # Blue/green ends with the termination wait, with all traffic on the new fleet, in place of the last bake.
+        bakes = steps if rolling else steps - 1
+        waits = bakes * rollout.bake_seconds + (0 if rolling else rollout.termination_wait_seconds)
+        starts = steps if rolling else 1
+        back = whole_instances(count, rollout.rollback_batch_percent or rollout.batch_percent)
+        least = waits + starts * start_seconds(endpoint)
+        return cls(
+            step_instances=size,
+            steps=steps,
+            bakes=bakes,
+            waits_seconds=waits,
+            starts=starts,
+            recovery_starts=steps_of(count, min(back, whole_instances(count, 50))) if rolling else 1,
+            peak_instances=count + size + back if rolling else 2 * count,
+            timeout_seconds=rollout.timeout_seconds or max(LEAST_DERIVED_SECONDS, least),
+        )
+
+
+def shift_clashes(rollout: Rollout, endpoint: Endpoint) -> list[Clash]:
+    """What the service would refuse, or carry out as something else than was declared."""
+    return [
+        clash
+        for clash in (*_whole(rollout, endpoint), _in_time(rollout, endpoint), _guarded(rollout, endpoint))
+        if clash is not None
+    ]
+
+
+def start_seconds(endpoint: Endpoint) -> int:
+    """From asking for an instance until it answers `/ping`, at most."""
+    return PROVISIONING_SECONDS + endpoint.startup_timeout_seconds
+
+
+def _whole(rollout: Rollout, endpoint: Endpoint) -> list[Clash | None]:
+    share = SHARES.get(rollout.strategy)
+    if share is None:
+        return []
+    found = [_share(share, getattr(rollout, share.field), endpoint.instance_count)]
+    if rollout.strategy is Strategy.ROLLING and rollout.rollback_batch_percent and endpoint.instance_count >= 2:
+        found.append(_share(ROLLBACK, rollout.rollback_batch_percent, endpoint.instance_count))
+    return found
+
+
+def _share(share: Share, percent: int, count: int) -> Clash | None:
+    if count < 2:
+        return Clash(
+            ("rollout", "strategy"),
+            f"takes {percent} % of endpoint.instance_count 1, which is no whole instance",
+            "set endpoint.instance_count to 2 or more, or strategy to all_at_once",
+            (*COUNT, ("rollout", share.field)),
+        )
+    size = whole_instances(count, percent)
+    if 100 * size >= share.least_percent * count:
+        return None
+    needed = ceil(share.least_percent * count / 100)
+    return Clash(
+        ("rollout", share.field),
+        f"is {size} of endpoint.instance_count {count} in whole instances ({percent} % of {count} ="
+        f" {percent * count / 100:g}, rounded down), which is {100 * size / count:.1f} %: SageMaker takes"
+        f" {share.least_percent} to {share.most_percent} %",
+        f"give at least {ceil(100 * needed / count)}, which is {needed} of {count} instances",
+        COUNT,
+    )
+
+
+def _in_time(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
+    shift = Shift.of(rollout, endpoint)
+    terms = [f"{'' if shift.bakes == 1 else f'{shift.bakes} × '}bake_seconds {rollout.bake_seconds}"]
+    if rollout.strategy is not Strategy.ROLLING:
+        terms = [*(terms if shift.bakes else []), f"termination_wait_seconds {rollout.termination_wait_seconds}"]
+    reads = tuple(("rollout", f) for f in ("strategy", "bake_seconds", "termination_wait_seconds", "timeout_seconds"))
+    if rollout.timeout_seconds is not None:
+        if shift.waits_seconds < rollout.timeout_seconds:
+            return None
+        return Clash(
+            ("rollout", "timeout_seconds"),
+            f"is not more than the waits: {' + '.join(terms)} = {shift.waits_seconds}, and SageMaker would stop the"
+            " release",
+            f"raise it above {shift.waits_seconds} (at most {MOST_SECONDS}), or shorten the waits",
+            (*reads, *COUNT),
+        )
+    if shift.timeout_seconds <= MOST_SECONDS:
+        return None
+    one = start_seconds(endpoint)
+    terms.append(f"{shift.starts} × {one} to start instances ({PROVISIONING_SECONDS} + startup_timeout_seconds)")
+    return Clash(
+        ("rollout", "bake_seconds"),
+        f"leads to a release of up to {' + '.join(terms)} = {shift.timeout_seconds} s, and SageMaker allows"
+        f" {MOST_SECONDS}",
+        "shorten the waits, take fewer and larger steps, or set timeout_seconds if instances start faster",
+        (*reads, *COUNT, ("endpoint", "startup_timeout_seconds")),
+    )
+
+
+def _guarded(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
+    """A23: an excluded feature is updated all at once, and nobody is told."""
+    whole_at_once = rollout.strategy is Strategy.ALL_AT_ONCE and rollout.termination_wait_seconds == 0
+    if whole_at_once or not endpoint.instance_type.startswith(UNGUARDED):
+        return None
+    return Clash(
+        ("rollout", "strategy"),
+        f"cannot be {rollout.strategy} with waits on {endpoint.instance_type}: SageMaker updates Inf1 instances all at"
+        " once, without a bake",
+        "use another instance type, or strategy all_at_once with termination_wait_seconds 0",
+        (("rollout", "termination_wait_seconds"), ("endpoint", "instance_type")),
+    )

@@ -1,0 +1,106 @@
+"""A person's wishes that stand in the ledger: an abort in the lock, and a hold. The release machine honours them."""
+
+from typing import Any
+
+from slipway.operations.errors import Failure, of_aws
+from slipway.operations.history import moment
+from slipway.operations.progress import version_of
+from slipway.operations.target import Items, Target
+from slipway_lambda.attributes import to_item
+from slipway_lambda.contracts import ledger
+
+
+def under_way(target: Target) -> tuple[str, int | None]:
+    """The execution that can still be aborted, and its version if it has come that far. Raises Failure."""
+    items = target.items()
+    owner = str(items.get(ledger.LOCK, {}).get("owner", ""))
+    if not owner or target.execution(owner).get("status") != "RUNNING":
+        raise _none(target, items)
+    version = version_of(items, owner)
+    live = items.get(ledger.LIVE, {})
+    attempt = items.get(ledger.attempt_key(version or 0), {})
+    if version is not None and live.get("version") == version and _written_by(items, live, attempt):
+        raise _too_late(target, version)
+    return owner, version
+
+
+def abort(target: Target, execution: str, *, who: str, reason: str) -> None:
+    """Write the wish into the lock, if that execution still has it. Raises Failure."""
+    _write(
+        target,
+        "update_item",
+        _none(target, {}),
+        Key=_key(target, ledger.LOCK),
+        UpdateExpression=f"SET {ledger.ABORT_BY} = :who, {ledger.ABORT_REASON} = :reason",
+        ConditionExpression="#owner = :execution",
+        ExpressionAttributeNames={"#owner": "owner"},
+        ExpressionAttributeValues=to_item({":who": who, ":reason": reason, ":execution": execution}),
+    )
+
+
+def pause(target: Target, *, who: str, reason: str) -> None:
+    """Hold new versions. Raises Failure when they are held already."""
+    held = target.items().get(ledger.HOLD, {})
+    since = f"since {moment(held.get('held_at'))}, by {held.get('who')}: {held.get('reason')}" if held else "already"
+    fix = "slipway resume lifts the hold"
+    held_already = Failure("SLW520", f"Releases of {target.label} are on hold {since}.", where=target.endpoint, fix=fix)
+    item = {"who": who, "reason": reason, "held_at": int(target.where.now().timestamp())}
+    _write(
+        target,
+        "put_item",
+        held_already,
+        Item={**_key(target, ledger.HOLD), **to_item(item)},
+        ConditionExpression="attribute_not_exists(#pk)",
+        ExpressionAttributeNames={"#pk": ledger.PARTITION_KEY},
+    )
+
+
+def resume(target: Target) -> dict[str, Any]:
+    """Lift the hold; what it said. Raises Failure when there is none."""
+    held = target.items().get(ledger.HOLD)
+    fix = "nothing is to be done: slipway status"
+    free = Failure("SLW520", f"Releases of {target.label} are not on hold.", where=target.endpoint, fix=fix)
+    if held is None:
+        raise free
+    _write(
+        target,
+        "delete_item",
+        free,
+        Key=_key(target, ledger.HOLD),
+        ConditionExpression="held_at = :at",
+        ExpressionAttributeValues=to_item({":at": held["held_at"]}),
+    )
+    return held
+
+
+def _written_by(items: Items, live: dict[str, Any], attempt: dict[str, Any]) -> bool:
+    """The live item is from the release at work: its fence is the lock's."""
+    return bool(attempt) and live.get("fence") == items[ledger.LOCK].get("fence")
+
+
+def _none(target: Target, items: Items) -> Failure:
+    live = items.get(ledger.LIVE, {}).get("version")
+    fix = f"v{live} is live; to go back: slipway rollback {target.model.name}" if live else "slipway status shows it"
+    return Failure("SLW518", f"No release of {target.label} is under way.", where=target.endpoint, fix=fix)
+
+
+def _too_late(target: Target, version: int) -> Failure:
+    what = f"v{version} is live and recorded: it is too late to abort its release."
+    return Failure(
+        "SLW519", what, where=target.endpoint, fix=f"go back: slipway rollback {target.model.name} --reason WHY"
+    )
+
+
+def _key(target: Target, sort: str) -> dict[str, Any]:
+    return to_item({ledger.PARTITION_KEY: ledger.endpoint_key(target.endpoint), ledger.SORT_KEY: sort})
+
+
+def _write(target: Target, call: str, otherwise: Failure, **request: Any) -> None:
+    """A write on a condition; `otherwise` is raised when the condition does not hold."""
+    table = target.outputs.ledger_table
+    try:
+        getattr(target.where.client("dynamodb"), call)(TableName=table, **request)
+    except Exception as error:
+        if getattr(error, "response", {}).get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            raise otherwise from None
+        raise of_aws(error, f"table {table}") from error

@@ -1,0 +1,76 @@
+"""The release protocol, proved on the definition that is deployed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stage
+from aws_cdk import Environment as CdkEnvironment
+
+from release_proof.machine import Bench
+from slipway.config.model import Model
+from slipway.config.platform import Environment, Notifications
+from stacks.foundation import FoundationStack
+from stacks.registry import RegistryStack
+from stacks.release import ReleaseStack
+
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+MODEL = {
+    "name": "flight-delays",
+    "problem": {"type": "binary_classification", "target": "arr_late"},
+    "data": {
+        "prefix": "flight-delays/monthly/",
+        "columns": [{"name": "distance", "type": "number"}, {"name": "carrier", "type": "category"}],
+    },
+    "rollout": {"timeout_seconds": 600, "bake_seconds": 120, "termination_wait_seconds": 60, "minimum_requests": 50},
+}
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether everything is asked for (`make proof`), or a sample (`make test`)."""
+    return bool(request.config.getoption("--proof"))
+
+
+@pytest.fixture(scope="session")
+def definition(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The machine's definition as the template has it, with functions named by their handlers."""
+    model = Model.model_validate(MODEL)
+    app = App(
+        outdir=str(tmp_path_factory.mktemp("proof")),
+        builtin_cloud_formation_validation=False,
+        context=json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"],
+    )
+    environment = Environment(name="dev", account=ACCOUNT, region=REGION)
+    stage = Stage(app, "Dev", env=CdkEnvironment(account=ACCOUNT, region=REGION))
+    foundation = FoundationStack(stage, "Foundation", environment=environment, notifications=Notifications()).foundation
+    registry = RegistryStack(
+        stage, "Registry", foundation=foundation, models=[model], serving_accounts=[], termination_protection=False
+    )
+    stack = ReleaseStack(stage, "Release", model=model, foundation=foundation, images=registry.images)
+    template = app.synth().get_nested_assembly("assembly-Dev").get_stack_artifact(stack.artifact_id).template
+    (machine,) = (r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine")
+    parsed: dict[str, Any] = json.loads(_flat(machine["Properties"]["DefinitionString"], template))
+    return parsed
+
+
+def _flat(value: Any, template: dict[str, Any]) -> str:
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Fn::Join":
+        return str(argument[0]).join(_flat(part, template) for part in argument[1])
+    if function == "Ref":
+        return {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}.get(argument, argument)
+    if function == "Fn::GetAtt":
+        handler = template["Resources"][argument[0]]["Properties"].get("Handler")
+        return str(handler or ".".join(argument))
+    return str(argument["OutputName"] if isinstance(argument, dict) else argument)
+
+
+@pytest.fixture
+def bench(definition: dict[str, Any]) -> Callable[[], Bench]:
+    """A fresh account with a machine, as often as called."""
+    return lambda: Bench(definition)

@@ -1,0 +1,132 @@
+"""An account with one endpoint: what the machine's tasks do in it, with the handlers that are shipped."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rehearsal.asl.errors import StatesError
+from rehearsal.asl.resources import Resource
+from rehearsal.clock import Clock
+from release_proof.sagemaker import EndpointsPort, Request, SageMaker
+from release_proof.table import Table
+from slipway_lambda.check_preflight.handler import check
+from slipway_lambda.clean_up_release.handler import clean_up
+from slipway_lambda.contracts.ledger import LOCK, endpoint_key
+from slipway_lambda.contracts.training import ArtefactFaultError
+from slipway_lambda.plan_release.handler import handler as plan
+from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.ports.objects import ObjectMissingError
+from slipway_lambda.ports.runtime import InvocationError
+from slipway_lambda.smoke_test.handler import run as smoke
+from slipway_lambda.verify_release.handler import look
+
+ENDPOINT = "flight-delays-dev"
+
+
+@dataclass
+class Account:
+    """What a scenario sets is what the machine finds."""
+
+    clock: Clock
+    ledger: Table = field(default_factory=Table)
+    notices: list[Request] = field(default_factory=list)
+    wrong_answers: set[int] = field(default_factory=set)
+    """Versions that do not answer what their evaluation did."""
+    requests: int = 100
+    """What CloudWatch counts for the new fleet."""
+    alarm: str = "OK"
+    """State of every alarm."""
+
+    def __post_init__(self) -> None:
+        self.sagemaker = SageMaker(self.clock, ENDPOINT)
+        self._ports = _Ports(self)
+
+    def fact(self, sort: str) -> Request:
+        """An item of the endpoint's partition of the ledger."""
+        return self.ledger.item(endpoint_key(ENDPOINT), sort)
+
+    @property
+    def lock_owner(self) -> str:
+        """Execution ARN, or empty."""
+        return str(self.fact(LOCK).get("owner", ""))
+
+    @property
+    def live_config(self) -> str:
+        """What serves, or empty."""
+        return str(self.sagemaker.endpoint["EndpointConfigName"]) if self.sagemaker.endpoint else ""
+
+    @property
+    def status(self) -> str:
+        """The endpoint's, or empty."""
+        return str(self.sagemaker.endpoint["EndpointStatus"]) if self.sagemaker.endpoint else ""
+
+    def do(self, resource: Resource, arguments: Any) -> Any:
+        """One call of a task, as JSON in and out."""
+        self.sagemaker.pass_time()
+        given = json.loads(json.dumps(arguments))
+        if resource.is_function:
+            answer: Any = {"Payload": self._stage(given["FunctionName"].split(".")[1], given["Payload"])}
+        elif resource.service == "sns":
+            self.notices.append(json.loads(given["Message"]))
+            answer = {"MessageId": str(len(self.notices))}
+        elif resource.service == "dynamodb":
+            answer = getattr(self.ledger, resource.action)(given)
+        else:
+            answer = getattr(self.sagemaker, resource.action)(given, resource.kind)
+        return json.loads(json.dumps(answer))
+
+    def _stage(self, verb: str, payload: Request) -> Any:
+        ports: Any = self._ports
+        stages: dict[str, Callable[[], Any]] = {
+            "plan_release": lambda: plan(payload, None),
+            "inspect_artefact": lambda: _inspect(payload),
+            "check_preflight": lambda: check(payload, ports, ports, EndpointsPort(self.sagemaker), ports),
+            "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports),
+            "smoke_test": lambda: smoke(payload, ports, ports),
+            "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger),
+        }
+        try:
+            return stages[verb]()
+        except Exception as error:  # what Lambda makes of a handler's exception
+            name = type(error).__name__
+            raise StatesError(name, json.dumps({"errorMessage": str(error), "errorType": name})) from error
+
+
+def _inspect(payload: Request) -> Request:
+    """The artefact's bytes are those of the version in its address; the handler itself is tested elsewhere."""
+    version = int(payload["uri"].split("/")[-2])
+    if payload["expected_sha256"] != f"{version:064x}":
+        raise ArtefactFaultError(f"{payload['uri']} is not what was evaluated.")
+    return {"sha256": payload["expected_sha256"]}
+
+
+@dataclass
+class _Ports:
+    """Alarms, images, objects and the runtime, for the stages."""
+
+    account: Account
+
+    def describe(self, names: Any) -> list[AlarmState]:
+        dimensions = {"EndpointName": ENDPOINT, "VariantName": "main"}
+        return [AlarmState(n, self.account.alarm, "seen", True, dimensions) for n in names]
+
+    def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
+        return self.account.requests
+
+    def exists(self, uri: str) -> bool:
+        return True
+
+    def head(self, bucket: str, key: str, limit_bytes: int) -> bytes:
+        if key.endswith("golden.jsonl"):
+            return b'{"content_type": "text/csv", "body": "1,AA", "prediction": 0.5}\n' * 3
+        if key.endswith("model.tar.gz"):
+            return b"x"
+        raise ObjectMissingError(f"There is no object s3://{bucket}/{key}.")
+
+    def invoke(self, endpoint: str, content_type: str, body: str) -> str:
+        account = self.account
+        if not account.live_config:
+            raise InvocationError("Endpoint not found")
+        version = int(account.live_config.rsplit("-v", 1)[1].split("-")[0])
+        return "0.9" if version in account.wrong_answers else "0.5"

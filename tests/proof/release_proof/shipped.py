@@ -1,0 +1,105 @@
+"""What the shipped decisions say of a state of the model; remembered, since the same question comes often."""
+
+from functools import cache
+from typing import Any
+
+from release_proof.protocol import Attempt
+from slipway_lambda.clean_up_release.choose import needed_configs
+from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.plan_release.package import Package
+from slipway_lambda.plan_release.plan import Situation, decide, last_good
+from slipway_lambda.verify_release.verify import Asked, recovery, verify
+
+NAME, DIGEST, OTHER = "e", "sha256:" + "1" * 64, "sha256:" + "2" * 64
+SPEC: Any = ReleaseSpec.from_dict({
+    "model": "m", "environment": "dev", "endpoint": NAME, "variant": "main", "instance_type": "ml.c6i.large",
+    "instance_count": 2, "startup_timeout_seconds": 600, "capture_percent": 100, "capture_uri": "",
+    "capture_key_arn": "", "volume_key_arn": "", "hosting_role_arn": "", "strategy": "canary", "canary_percent": 50,
+    "step_percent": 50, "batch_percent": 50, "rollback_batch_percent": 50, "new_fleet_alarms": [], "other_alarms": [],
+    "bake_seconds": 120,
+    "termination_wait_seconds": 60, "timeout_seconds": 600, "alarm_names": ["a"], "minimum_requests": 0,
+    "keep_versions": 2, "smoke_records": 1, "smoke_tolerance": 0.1,
+})  # fmt: skip
+
+
+def config(version: int) -> str:
+    """The config's name of a version; empty for none."""
+    return f"{NAME}-v{version}-00000000" if version else ""
+
+
+def number(name: str) -> int:
+    """The version of a config."""
+    return int(name.split("-")[1][1:]) if name else 0
+
+
+def described(status: str, live: int, *, other_bytes: bool = False) -> dict[str, Any]:
+    """DescribeEndpoint."""
+    if not status:
+        return {}
+    image = f"repository@{OTHER if other_bytes else DIGEST}"
+    variant = {"DeployedImages": [{"ResolvedImage": image}], "CurrentWeight": 1.0, "DesiredWeight": 1.0}
+    counts = {"CurrentInstanceCount": 2, "DesiredInstanceCount": 2}
+    return {
+        "EndpointStatus": status,
+        "EndpointConfigName": config(live),
+        "ProductionVariants": [{**variant, **counts}],
+    }
+
+
+@cache
+def plan(
+    trigger: str,
+    asked: int,
+    candidate: int,
+    fit: bool,
+    seen: tuple[str, int],
+    ledger: int,
+    halted: bool,
+    attempt: Attempt,
+) -> tuple[str, int, bool]:
+    """decision, last good version, whether the endpoint ever served."""
+    faults = () if fit else ("its approval status is Rejected, not Approved",)
+    package = Package("arn", candidate, "a", "i", DIGEST, "s3://b/k", "1" * 64, {}, {}, faults)
+    endpoint = described(*seen)
+    live = {"config": config(ledger), "version": ledger} if ledger else {}
+    tried = {"approval": "a", "outcome": attempt.outcome, "tries": attempt.tries, "execution": "another"}
+    now = Situation(
+        trigger=trigger,
+        asked_version=asked or None,
+        execution="me",
+        endpoint=endpoint,
+        live=live,
+        halt={"cause": "c"} if halted else {},
+        attempt=tried if attempt.outcome else {},
+    )
+    made = decide(SPEC, package, config(candidate), now)
+    back = last_good(made.decision, now)
+    # As the plan's handler says it.
+    served = bool(now.live) or endpoint.get("EndpointStatus") == "InService"
+    return str(made.decision), number(back.get("config", "")), served
+
+
+@cache
+def verdict(candidate: int, status: str, live: int, other_bytes: bool, digest: bool) -> str:
+    """What the endpoint is, compared with what was asked. `digest` False: it is not compared."""
+    asked = Asked(config(candidate), DIGEST if digest else "", 2, 0)
+    return str(verify(asked, described(status, live, other_bytes=other_bytes), 0).verdict)
+
+
+@cache
+def helps(status: str, live: int, back: int, ever_served: bool) -> str:
+    """What puts it right."""
+    good = {"config": config(back), "version": back} if back else {}
+    return str(recovery(described(status, live), good, ever_served=ever_served))
+
+
+@cache
+def spared(status: str, live: int, target: int, ledger: int, before: int, back: int) -> int:
+    """Bits of the versions whose configs stay."""
+    endpoint = described(status, live)
+    if target:
+        endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": config(target)}
+    verified = [{"config": config(v)} for v in (ledger, before) if v]
+    record = {"config": config(ledger), "verified": verified} if ledger else {}
+    names = needed_configs(endpoint, record, {"config": config(back)} if back else {}, 2)
+    return sum(1 << number(name) for name in names)
