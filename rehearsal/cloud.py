@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from rehearsal import keeper, statefile
+from rehearsal import keeper, objects, statefile
 from rehearsal.control import PREFIX, group_members
 from rehearsal.deploy import Cdk
 from rehearsal.errors import CloudError, CloudNotRunningError
@@ -96,7 +96,7 @@ class Cloud:
             else {}
         )
         environment["SLIPWAY_CLOUD"] = str(directory)
-        environment["MALLOC_ARENA_MAX"] = "2"  # else every thread keeps a heap of its own: 30 MB more after a demo
+        environment |= objects.MALLOC
         with contextlib.ExitStack() as files:
             try:
                 out = stdout or files.enter_context((directory / "cloud.log").open("wb"))

@@ -1,5 +1,10 @@
 """Bodies of S3's object versions lie on disk; the emulator keeps those of versioned buckets in memory as well."""
 
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+"""For the server's own process. Else every thread keeps a heap of its own, 30 MB more after a demo; and the first body
+that is freed lifts the size from which memory goes back to the system at once, so that later ones never do.
+"""
+
 
 def drop_bodies() -> int:
     """Forget bodies in memory that the emulator reads back from disk. How many.

@@ -126,7 +126,7 @@ def _environment(directory: Path, arguments: argparse.Namespace, port: int) -> N
     temporary.mkdir()
     for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK", "SFN_"))]:
         del os.environ[name]
-    for name in ("PYTHONPATH", "MALLOC_ARENA_MAX"):  # handlers and jobs inherit this environment
+    for name in ("PYTHONPATH", *objects.MALLOC):  # handlers and jobs inherit this environment
         os.environ.pop(name, None)
     os.environ.update(
         AUTH="true",
