@@ -3,7 +3,7 @@ with the reason when it is refused, and deleted."""
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,8 +168,12 @@ CASES = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def packages(stacks: Any) -> None:
-    stacks.client("sagemaker").create_model_package_group(ModelPackageGroupName="packages")
+def packages(stacks: Any) -> Iterator[None]:
+    """Gone afterwards: other files count the groups of the cloud they share."""
+    group = {"ModelPackageGroupName": "packages"}
+    stacks.client("sagemaker").create_model_package_group(**group)
+    yield
+    stacks.client("sagemaker").delete_model_package_group(**group)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.type)
