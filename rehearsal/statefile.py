@@ -23,7 +23,6 @@ class State:
     token: str
     account: str
     region: str
-    bootstrapped: bool = False
 
     @property
     def url(self) -> str:

@@ -1,7 +1,6 @@
 """What the interpreter needs of the cloud around it."""
 
 import contextvars
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,6 +58,3 @@ class Host(Protocol):
 
     def status_changed(self, record: Record) -> None:
         """An execution began or ended."""
-
-
-Work = Callable[[], Any]

@@ -25,7 +25,6 @@ class LineReader:
         self._left = float(burst)
         self._at = time.monotonic()
         self._dropped = 0
-        self.dropped_bytes = 0  # in all
         self._rest = b""
 
     def read(self, descriptor: int) -> None:
@@ -72,5 +71,4 @@ class LineReader:
     def _tell(self) -> None:
         if self._dropped:
             self._sink([f"[log truncated: {self._dropped} bytes of output are not kept]"])
-            self.dropped_bytes += self._dropped
             self._dropped = 0

@@ -8,8 +8,7 @@ from rehearsal.host import Scope
 
 Record = dict[str, Any]
 
-# Keys that start with this are the emulator's own: no answer ever shows them.
-PRIVATE = "_"
+# Keys that start with an underscore are the emulator's own: no answer ever shows them.
 
 
 class State:

@@ -19,7 +19,6 @@ NOT_FOUND = ["SageMaker.SageMakerException", "SageMaker.ValidationException", "S
 of these it uses is documented for none. What is not found is told from what is wrong by its text.
 """
 CHECK_FAILED = "DynamoDB.ConditionalCheckFailedException"
-RESULT = "$states.result"
 
 
 def native(

@@ -15,7 +15,6 @@ Everything of a run lies in the artefact bucket under `<model>/runs/<run>/`:
 
 from slipway_lambda.contracts.errors import SlipwayError
 
-TRIGGERS = ("manual", "drift", "data", "schedule")
 REGISTERED = "registered"
 REFUSED = "refused"
 

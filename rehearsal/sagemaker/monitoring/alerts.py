@@ -3,7 +3,7 @@
 from rehearsal.sagemaker.actions import Call, action
 from rehearsal.sagemaker.errors import ServiceError, invalid
 from rehearsal.sagemaker.listing import listed, page
-from rehearsal.sagemaker.monitoring.schedules import executions, table
+from rehearsal.sagemaker.monitoring.schedules import executions, existing, table
 from rehearsal.sagemaker.store import Record
 
 DEPTH = "rules"
@@ -50,7 +50,7 @@ def _entry(schedule: Record, status: str, at: float, sequence: int) -> Record:
 @action("ListMonitoringAlerts")
 def list_alerts(call: Call) -> Record:
     """The alert of one schedule."""
-    schedule = _schedule(call)
+    schedule = existing(call)
     history, settings = _history(call, schedule), schedule.get("_alert", {})
     alert = {
         "MonitoringAlertName": _name(schedule),
@@ -67,7 +67,7 @@ def list_alerts(call: Call) -> Record:
 @action("UpdateMonitoringAlert")
 def update_alert(call: Call) -> Record:
     """How many of how many executions must find violations."""
-    schedule, params = _schedule(call), call.params
+    schedule, params = existing(call), call.params
     if params["MonitoringAlertName"] != _name(schedule):
         raise ServiceError("ResourceNotFound", f"Could not find alert {params['MonitoringAlertName']}.", 400)
     if params["DatapointsToAlert"] > params["EvaluationPeriod"]:
@@ -81,16 +81,8 @@ def update_alert(call: Call) -> Record:
 def list_alert_history(call: Call) -> Record:
     """Changes of status, newest first."""
     wanted = call.params.get("MonitoringScheduleName")
-    schedules = [_schedule(call)] if wanted else list(table(call).values())
+    schedules = [existing(call)] if wanted else list(table(call).values())
     rows = [row for schedule in schedules for row in _history(call, schedule)]
     if name := call.params.get("MonitoringAlertName"):
         rows = [row for row in rows if row["MonitoringAlertName"] == name]
     return listed(call, rows, name="MonitoringAlertName", status="AlertStatus", order="Descending")
-
-
-def _schedule(call: Call) -> Record:
-    name = call.params["MonitoringScheduleName"]
-    found = table(call).get(name)
-    if found is None:
-        raise ServiceError("ResourceNotFound", f"Could not find monitoring schedule {name}.", 400)
-    return found

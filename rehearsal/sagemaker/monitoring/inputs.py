@@ -9,6 +9,19 @@ from rehearsal.sagemaker.store import Record
 
 BASELINE = "/opt/ml/processing/baseline"
 _ANALYSIS = {"ModelQuality": "MODEL_QUALITY", "ModelBias": "MODEL_BIAS", "ModelExplainability": "MODEL_EXPLAINABILITY"}
+_BASELINES = (
+    ("ConstraintsResource", "constraints", "baseline_constraints", "constraints"),
+    ("StatisticsResource", "baseline", "baseline_statistics", "stats"),
+)
+"""Member of the definition, input, variable, folder."""
+_SCRIPTS = tuple(
+    (f"{key}SourceUri", f"{variable}_script", f"/opt/ml/processing/code/{folder}processing")
+    for key, variable, folder in (
+        ("RecordPreprocessor", "record_preprocessor", "pre"),
+        ("PostAnalyticsProcessor", "post_analytics_processor", "post"),
+    )
+)
+"""Member and input, variable, folder."""
 _ATTRIBUTES = {
     "FeaturesAttribute": "features_attribute",
     "InferenceAttribute": "inference_attribute",
@@ -68,22 +81,15 @@ def _inputs(definition: Definition, prefixes: list[str]) -> list[Record]:
         tail = "/".join(prefix.rstrip("/").split("/")[-6:])
         mode, spread = source.get("S3InputMode", "File"), source.get("S3DataDistributionType", "FullyReplicated")
         found.append(_input(f"endpoint_input_{number}", prefix, f"{source['LocalPath']}/{tail}", mode, spread))
-    for key, name, folder in (
-        ("ConstraintsResource", "constraints", "constraints"),
-        ("StatisticsResource", "baseline", "stats"),
-    ):
+    for key, name, _, folder in _BASELINES:
         if uri := definition.baseline.get(key, {}).get("S3Uri"):
             found.append(_input(name, uri, f"{BASELINE}/{folder}"))
     if config := definition.app.get("ConfigUri"):
         found.append(_input("analysis_config", config, "/opt/ml/processing/input/analysis_config"))
-    for key in ("RecordPreprocessorSourceUri", "PostAnalyticsProcessorSourceUri"):
+    for key, _, folder in _SCRIPTS:
         if uri := definition.app.get(key):
-            found.append(_input(key, uri, _code_folder(key)))
+            found.append(_input(key, uri, folder))
     return found
-
-
-def _code_folder(key: str) -> str:
-    return f"/opt/ml/processing/code/{'pre' if key.startswith('Record') else 'post'}processing"
 
 
 def _input(name: str, uri: str, path: str, mode: str = "File", spread: str = "FullyReplicated") -> Record:
@@ -111,10 +117,7 @@ def _environment(
     }
     if schedule.get("EndpointName"):
         found["sagemaker_endpoint_name"] = schedule["EndpointName"]
-    for key, variable, folder in (
-        ("ConstraintsResource", "baseline_constraints", "constraints"),
-        ("StatisticsResource", "baseline_statistics", "stats"),
-    ):
+    for key, _, variable, folder in _BASELINES:
         if uri := definition.baseline.get(key, {}).get("S3Uri"):
             found[variable] = f"{BASELINE}/{folder}/{uri.rpartition('/')[2]}"
     if definition.kind in _ANALYSIS:
@@ -124,12 +127,9 @@ def _environment(
     for member, variable in _ATTRIBUTES.items():
         if member in source:
             found[variable] = str(source[member])
-    for key, variable in (
-        ("RecordPreprocessorSourceUri", "record_preprocessor_script"),
-        ("PostAnalyticsProcessorSourceUri", "post_analytics_processor_script"),
-    ):
+    for key, variable, folder in _SCRIPTS:
         if uri := app.get(key):
-            found[variable] = f"{_code_folder(key)}/{uri.rpartition('/')[2]}"
+            found[variable] = f"{folder}/{uri.rpartition('/')[2]}"
     return {**found, **{key: str(value) for key, value in app.get("Environment", {}).items()}}
 
 

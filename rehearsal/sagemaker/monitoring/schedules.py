@@ -122,7 +122,7 @@ def start_time(schedule: Record) -> float:
 @action("DescribeMonitoringSchedule")
 def describe_schedule(call: Call) -> Record:
     """With the summary of its newest execution."""
-    record = _existing(call)
+    record = existing(call)
     answer = call.show(record)
     own = [one for one in executions(call.core, call.scope).values() if _belongs(one, record)]
     if own:
@@ -205,7 +205,8 @@ def list_executions(call: Call) -> Record:
     )
 
 
-def _existing(call: Call) -> Record:
+def existing(call: Call) -> Record:
+    """The schedule that the caller names. Raises ResourceNotFound."""
     name = call.params["MonitoringScheduleName"]
     record = table(call).get(name)
     if record is None:
@@ -219,7 +220,7 @@ def _belongs(execution: Record, schedule: Record) -> bool:
 
 def _settled(call: Call, what: str, *, running: bool = False) -> Record:
     """The schedule, refused while it is pending or, unless `running` is fine, while an execution is under way."""
-    record = _existing(call)
+    record = existing(call)
     name = record["MonitoringScheduleName"]
     if record["MonitoringScheduleStatus"] == "Pending":
         raise invalid(f"Monitoring schedule {name} can't be {what} while its status is Pending.")

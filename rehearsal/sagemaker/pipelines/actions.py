@@ -3,7 +3,6 @@
 from typing import Any
 
 from rehearsal.sagemaker.actions import Call, action
-from rehearsal.sagemaker.core import Core
 from rehearsal.sagemaker.errors import ServiceError, invalid
 from rehearsal.sagemaker.listing import epoch, listed, page
 from rehearsal.sagemaker.pipelines.definition import DefinitionError, parse
@@ -106,7 +105,7 @@ def list_pipelines(call: Call) -> Record:
 def delete_pipeline(call: Call) -> Record:
     """Refused while an execution runs; its executions go with it."""
     record = find(call, call.params["PipelineName"])
-    own = executions_of(call.core, call, record)
+    own = executions_of(call, record)
     if any(one["PipelineExecutionStatus"] in _OPEN for one in own):
         raise ServiceError("ConflictException", f"Pipeline {record['PipelineName']} has executions that run.", 400)
     for one in own:
@@ -116,7 +115,7 @@ def delete_pipeline(call: Call) -> Record:
     return {"PipelineArn": record["PipelineArn"]}
 
 
-def executions_of(_: Core, call: Call, pipeline: Record) -> list[Record]:
+def executions_of(call: Call, pipeline: Record) -> list[Record]:
     """Every execution of a pipeline."""
     rows = call.state.table("pipeline_executions").values()
     return [one for one in rows if one["PipelineArn"] == pipeline["PipelineArn"]]
@@ -129,11 +128,7 @@ def list_versions(call: Call) -> Record:
     rows = []
     for one in record["_versions"]:
         if epoch(params.get("CreatedAfter", 0)) <= one["CreationTime"] <= epoch(params.get("CreatedBefore", 1e12)):
-            runs = [
-                run
-                for run in executions_of(call.core, call, record)
-                if run["PipelineVersionId"] == one["PipelineVersionId"]
-            ]
+            runs = [run for run in executions_of(call, record) if run["PipelineVersionId"] == one["PipelineVersionId"]]
             last = max(runs, key=lambda run: float(run["CreationTime"]), default=None)
             row = {**one, "PipelineArn": record["PipelineArn"]}
             rows.append(row | ({"LastExecutionPipelineExecutionArn": last["PipelineExecutionArn"]} if last else {}))

@@ -29,7 +29,7 @@ def start_execution(call: Call) -> Record:
     """Executing at once. The same ClientRequestToken again is the same execution."""
     params = call.params
     pipeline = find(call, params["PipelineName"])
-    for one in executions_of(call.core, call, pipeline):
+    for one in executions_of(call, pipeline):
         if one["_token"] == params["ClientRequestToken"]:
             return call.show(one)
     version, definition = definition_text(pipeline, params.get("PipelineVersionId"))
@@ -52,9 +52,8 @@ def start_execution(call: Call) -> Record:
         "_role": pipeline["RoleArn"],
         "_steps": {},
     }
-    for key in ("ParallelismConfiguration",):
-        if key not in record and key in pipeline:
-            record[key] = pipeline[key]
+    if "ParallelismConfiguration" in pipeline:
+        record.setdefault("ParallelismConfiguration", pipeline["ParallelismConfiguration"])
     if selective := params.get("SelectiveExecutionConfig"):
         _select(call, record, selective)
     table(call)[arn] = record
@@ -118,7 +117,8 @@ def retry_execution(call: Call) -> Record:
         name: one for name, one in record["_steps"].items() if one["StepStatus"] in ("Succeeded", "Skipped")
     }
     record.pop("FailureReason", None)
-    record |= {key: call.params[key] for key in ("ParallelismConfiguration",) if key in call.params}
+    if "ParallelismConfiguration" in call.params:
+        record["ParallelismConfiguration"] = call.params["ParallelismConfiguration"]
     set_status(call.core, record, "Executing")
     return call.show(record)
 
@@ -149,8 +149,7 @@ def list_executions(call: Call) -> Record:
     """Newest first."""
     pipeline = find(call, call.params["PipelineName"])
     rows = [
-        {**one, "PipelineExecutionFailureReason": one.get("FailureReason")}
-        for one in executions_of(call.core, call, pipeline)
+        {**one, "PipelineExecutionFailureReason": one.get("FailureReason")} for one in executions_of(call, pipeline)
     ]
     keys = {"PipelineExecutionArn": "PipelineExecutionArn"}
     return listed(call, rows, name="PipelineExecutionArn", order="Descending", sort=keys)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rehearsal.host import Scope
 from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.events import iso
 from rehearsal.sagemaker.monitoring.times import duration
 from rehearsal.sagemaker.pipelines import work
 from rehearsal.sagemaker.pipelines.definition import Definition, Step, parse
@@ -83,8 +84,8 @@ class _Run:
             "PipelineArn": self.execution["PipelineArn"],
             "PipelineExecutionId": arn.rpartition("/")[2],
             "PipelineExecutionArn": arn,
-            "StartDateTime": _iso(self.execution["CreationTime"]),
-            "CurrentDateTime": _iso(self.now),
+            "StartDateTime": iso(self.execution["CreationTime"]),
+            "CurrentDateTime": iso(self.now),
         }
         return Known(self.execution["_parameters"], execution, _Properties(self), self._read)
 
@@ -252,12 +253,6 @@ def _policy(step: Step, kind: str) -> dict[str, Any] | None:
         if kind and kind in one.get("ExceptionType", []):
             return {**_RETRY_DEFAULTS, **one}
     return None
-
-
-def _iso(moment: float) -> str:
-    from rehearsal.sagemaker.events import iso
-
-    return iso(moment)
 
 
 @follows
