@@ -13,6 +13,8 @@ VERIFYING = 1800
 RECOVERING = 3600
 """Back to the last good config, which has no waits but starts a whole fleet, or batches one after another."""
 MARGIN = 600
+POLL_SECONDS = 60
+"""Between two looks at an endpoint of which no event came; a period of an alarm, by default."""
 LOOKS_AT_MOST = 250
 """Looks at the endpoint in one wait. With 14 history events a look at most, a machine stays far below the service's
 25,000.
@@ -37,7 +39,7 @@ class ReleaseTiming:
         shifting = max(model.shift.timeout_seconds, 2 * model.endpoint.startup_timeout_seconds) + MARGIN
         return cls(
             shifting=shifting,
-            poll=max(30, ceil(shifting / LOOKS_AT_MOST)),
+            poll=max(POLL_SECONDS, ceil(shifting / LOOKS_AT_MOST)),
             recovering=max(RECOVERING, model.shift.recovery_starts * start_seconds(model.endpoint)),
         )
 

@@ -37,7 +37,8 @@ class _Task:
         if work is None or "began" not in work:
             fresh: dict[str, Any] = {"began": self._run.clock.now()}
             if self._resource.callback or self._resource.kind == "activity":
-                fresh["token"] = self._run.tokens.fresh()
+                activity = self._resource.kind == "activity"
+                fresh["token"] = self._run.tokens.fresh(self._resource.arn if activity else self._run.machine.arn)
             self._frame.work = fresh
 
     def attempt(self, flow: Flow) -> Any:

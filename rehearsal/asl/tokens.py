@@ -1,5 +1,7 @@
 """Task tokens: who waits for SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat; and activities' queues."""
 
+import base64
+import binascii
 import json
 import threading
 import uuid
@@ -12,6 +14,14 @@ from rehearsal.asl.values import too_large
 from rehearsal.clock import Clock
 
 _CLOSED_KEPT = 100_000
+
+
+def authorised_against(token: str) -> str | None:
+    """The ARN in a token; None in what is none."""
+    try:
+        return base64.urlsafe_b64decode(token.partition(".")[2]).decode() or None
+    except (binascii.Error, ValueError):
+        return None
 
 
 @dataclass
@@ -38,9 +48,9 @@ class Tokens:
         self._queues: dict[str, deque[tuple[Waiting, str]]] = {}
 
     @staticmethod
-    def fresh() -> str:
-        """A token that nobody guesses."""
-        return f"{uuid.uuid4().hex}{uuid.uuid4().hex}"
+    def fresh(arn: str) -> str:
+        """A token that nobody guesses, of the state machine or activity against which its use is authorised."""
+        return f"{uuid.uuid4().hex}{uuid.uuid4().hex}.{base64.urlsafe_b64encode(arn.encode()).decode()}"
 
     def wait(self, token: str, *, deaf: bool = False, begun: bool = True) -> Waiting:
         """Begin to wait. With `deaf` nothing that comes is heard (fault D16)."""

@@ -3,6 +3,7 @@
 Service Authorization Reference, "Resource types" of each service.
 """
 
+from rehearsal.asl.tokens import authorised_against
 from rehearsal.iam.requestkeys import Asked
 
 
@@ -102,7 +103,11 @@ def _scheduler(asked: Asked) -> str | None:
 
 
 def _states(asked: Asked) -> str | None:
-    """An alias or a version is authorised as itself and covered by its machine's ARN with a wildcard."""
+    """An alias or a version is authorised as itself and covered by its machine's ARN with a wildcard; a task token,
+    against the machine or activity that waits for it.
+    """
+    if isinstance(token := asked.member("taskToken"), str):
+        return authorised_against(token)
     arn = asked.member("stateMachineArn", "executionArn", "activityArn", "resourceArn", "stateMachineAliasArn")
     return arn if isinstance(arn, str) and arn.startswith("arn:") else None
 

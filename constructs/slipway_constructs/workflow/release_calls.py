@@ -29,6 +29,7 @@ def native(
     *,
     assign: Mapping[str, Any] | None = None,
     final: Sequence[str] = (),
+    timeout_seconds: int = 60,
 ) -> sfn.CustomState:
     """A native integration, such as `sagemaker:createModel` or `aws-sdk:sagemaker:describeEndpoint`.
 
@@ -42,7 +43,7 @@ def native(
             "Type": "Task",
             "Resource": f"arn:{Aws.PARTITION}:states:::{resource}",
             "Arguments": arguments,
-            "TimeoutSeconds": 60,
+            "TimeoutSeconds": timeout_seconds,
             "Output": {},
             **({"Assign": dict(assign)} if assign else {}),
         },

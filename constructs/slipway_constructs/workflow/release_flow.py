@@ -17,6 +17,7 @@ from slipway_constructs.workflow.release_ending import ReleaseEnding
 from slipway_constructs.workflow.release_guard import ReleaseGuard
 from slipway_constructs.workflow.release_lookup import BUSY_LOOKS, LOCK_SECONDS, ReleaseLookup
 from slipway_constructs.workflow.release_make import ReleaseMake
+from slipway_constructs.workflow.release_news import NEWS_AT_MOST
 from slipway_constructs.workflow.release_record import ReleaseRecord
 from slipway_constructs.workflow.release_recovery import ReleaseRecovery
 from slipway_constructs.workflow.release_shift import ReleaseShift
@@ -79,6 +80,7 @@ class ReleaseFlow(Construct):
             "Shift",
             functions=functions,
             at=at,
+            table=table.table_name,
             timing=timing,
             spec=spec,
             synthetic_traffic=traffic,
@@ -148,6 +150,7 @@ class ReleaseFlow(Construct):
                 "patience": BUSY_LOOKS,
                 "lock_patience": self._timing.holding // LOCK_SECONDS,
                 "looks": self._timing.looks,
+                "news": NEWS_AT_MOST,
                 "recovery_looks": self._timing.recovery_looks,
                 "traffic_patience": TRAFFIC_LOOKS,
             },

@@ -8,8 +8,9 @@ from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.release_timing import ReleaseTiming
 from slipway_constructs.workflow.chain import expression, in_sequence
-from slipway_constructs.workflow.release_calls import choice, native, wait, whatever_happens, when
+from slipway_constructs.workflow.release_calls import choice, native, whatever_happens, when
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, attempt, evaluated, key, number, record
+from slipway_constructs.workflow.release_news import wait_for_news
 from slipway_constructs.workflow.release_record import cleaning, marking
 from slipway_constructs.workflow.release_verification import looking
 from slipway_lambda.contracts import ledger
@@ -49,8 +50,15 @@ class ReleaseRecovery(Construct):
         self.start.next(self._what_helps(timing, tidy))
 
     def _what_helps(self, timing: ReleaseTiming, tidy: sfn.CustomState) -> sfn.Choice:
-        settling = wait(self, "Let it settle", timing.poll, recovery_looks=expression("$recovery_looks - 1"))
-        settling.next(self.start)
+        settling = wait_for_news(
+            self,
+            "Let it settle",
+            at=self._at,
+            table=self._table,
+            seconds=timing.poll,
+            patience="recovery_looks",
+            then=self.start,
+        )
         # What turned back was touched, even if the call that shifted it never answered.
         touched = "$shifted or $turned_back"
         done = {"outcome": expression(f'{touched} ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}

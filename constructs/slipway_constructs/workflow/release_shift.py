@@ -9,7 +9,8 @@ from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.release_timing import ReleaseTiming
 from slipway_constructs.workflow.chain import expression
-from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, wait, whatever_happens, when
+from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, whatever_happens, when
+from slipway_constructs.workflow.release_news import wait_for_news
 from slipway_lambda.contracts.release import ReleaseSpec
 
 SETTLED = '["InService", "Failed", "UpdateRollbackFailed", "OutOfService"]'
@@ -32,6 +33,7 @@ class ReleaseShift(Construct):
         *,
         functions: ReleaseFunctions,
         at: ReleaseResources,
+        table: str,
         timing: ReleaseTiming,
         spec: ReleaseSpec,
         synthetic_traffic: bool,
@@ -40,6 +42,7 @@ class ReleaseShift(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._functions, self._at, self._timing, self._spec = functions, at, timing, spec
+        self._table = table
         self._synthetic, self._failed = synthetic_traffic, failed
         self.wait = self._wait_until_settled(then)
         unanswered = self._did_it_begin()
@@ -89,14 +92,22 @@ class ReleaseShift(Construct):
         )
         return on_failure(state, unanswered, RETRY).next(self.wait)
 
-    def _wait_until_settled(self, then: sfn.IChainable) -> sfn.Wait:
-        working = wait(self, "Let it work", self._timing.poll, looks=expression("$looks - 1"))
+    def _wait_until_settled(self, then: sfn.IChainable) -> sfn.CustomState:
         look = native(
             self,
             "Look at the endpoint",
             "aws-sdk:sagemaker:describeEndpoint",
             {"EndpointName": self._at.endpoint},
             assign={"endpoint": expression("$states.result")},
+        )
+        working = wait_for_news(
+            self,
+            "Let it work",
+            at=self._at,
+            table=self._table,
+            seconds=self._timing.poll,
+            patience="looks",
+            then=on_failure(look, self._failed, RETRY),
         )
         settled = choice(self, "Has it settled?").when(
             when(f"$endpoint.EndpointStatus in {SETTLED} or $looks <= 0"), then
@@ -108,7 +119,7 @@ class ReleaseShift(Construct):
             whatever_happens(probe, working).next(working)
             settled.when(when("$plan.minimum_requests > 0"), probe)
         settled.otherwise(working)
-        working.next(on_failure(look, self._failed, RETRY)).next(settled)
+        look.next(settled)
         return working
 
 

@@ -4,7 +4,7 @@ Keys `pk` and `sk` are strings. Items:
 
 | pk | sk | attributes |
 | --- | --- | --- |
-| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows), a wish (below) |
+| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows), listener, wish |
 | `endpoint#<name>` | `live` | the version last verified live, see below |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `hold` | who, reason, held_at (epoch s): no other version is released until a person resumes |
@@ -16,6 +16,8 @@ Keys `pk` and `sk` are strings. Items:
 What is live: `version` (number), `package_arn`, `config` and `model` (names), `image_digest`, `artefact_sha256`,
 `approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
 (configs, newest first), `released_at` (epoch s), `fence`.
+
+The listener in a lock: the task token by which its owner waits for the endpoint to change.
 
 The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
 
@@ -33,6 +35,7 @@ LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
+LISTENER = "listener"
 RETRAINING = "retraining"
 TOLD = "told"
 

@@ -25,7 +25,7 @@ from slipway_lambda.aim_alarms.handler import aim
 from slipway_lambda.attributes import from_item
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
-from slipway_lambda.contracts.ledger import PARTITION_KEY, SORT_KEY
+from slipway_lambda.contracts.ledger import LISTENER, PARTITION_KEY, SORT_KEY
 from slipway_lambda.plan_release import handler as planning
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.objects import ObjectMissingError
@@ -183,7 +183,7 @@ class World:
 
     def call(self, resource: str, request: dict[str, Any]) -> Any:
         """A native integration."""
-        action = resource.rsplit(":", 1)[-1]
+        action = resource.rsplit(":", 1)[-1].partition(".")[0]
         self.calls.append((action, copy.deepcopy(request)))
         if action in self.broken:
             raise self.broken[action]
@@ -319,6 +319,9 @@ class World:
         at = (request["Key"][PARTITION_KEY]["S"], request["Key"][SORT_KEY]["S"])
         held, values = self.item(*at), from_item(request["ExpressionAttributeValues"])
         self._check(at, request)
+        if LISTENER in request["UpdateExpression"]:
+            self.ledger[at][LISTENER] = {"S": values[":token"]}
+            return {}
         new = {}
         if request["UpdateExpression"].startswith("SET"):
             new = {"owner": {"S": values[":me"]}, "expires_at": {"N": str(values[":expires"])}}
@@ -513,13 +516,23 @@ class Runner:
         tries: dict[int, int] = {}
         while True:
             try:
+                context["Task"] = {"Token": f"token-{len(self.world.calls)}"}
                 result = self._do(state["Resource"], self._eval(state["Arguments"], context))
+                if state["Resource"].endswith(".waitForTaskToken"):
+                    self._news(state)
                 break
             except ServiceError as error:
                 if not self._again(state, error, tries):
                     return self._caught(state, context, error)
         self._assign(state, context, result=result)
         return str(state["Next"])
+
+    def _news(self, state: Any) -> None:
+        """Time passes; if it changed the endpoint, SageMaker's event of that wakes the machine."""
+        before = copy.deepcopy(self.world.endpoint)
+        self.world.advance(state["TimeoutSeconds"])
+        if self.world.endpoint == before:
+            raise ServiceError("States.Timeout", "No event came.")
 
     def _do(self, resource: str, arguments: Any) -> Any:
         if resource.endswith("lambda:invoke"):
@@ -530,7 +543,8 @@ class Runner:
 
     def _again(self, state: Any, error: ServiceError, tries: dict[int, int]) -> bool:
         for n, retry in enumerate(state.get("Retry", [])):
-            if error.name in retry["ErrorEquals"] or "States.TaskFailed" in retry["ErrorEquals"]:
+            failed = "States.TaskFailed" in retry["ErrorEquals"] and error.name != "States.Timeout"
+            if error.name in retry["ErrorEquals"] or failed:
                 tries[n] = tries.get(n, 0) + 1
                 return tries[n] <= int(retry.get("MaxAttempts", 3))
         return False

@@ -32,6 +32,10 @@ def test_every_state_is_reached_and_every_next_exists(definition: dict[str, Any]
 
 def test_every_wait_counts_down_something_that_a_choice_looks_at(definition: dict[str, Any]) -> None:
     waits = {n: s for n, s in definition["States"].items() if s["Type"] == "Wait"}
+    for name, state in definition["States"].items():
+        if state.get("Resource", "").endswith(".waitForTaskToken"):
+            over = next(c for c in state["Catch"] if c["ErrorEquals"] == ["States.Timeout"])
+            waits[f"{name}, in vain"] = over
     conditions = " ".join(
         c["Condition"] for s in definition["States"].values() if s["Type"] == "Choice" for c in s["Choices"]
     )
@@ -44,7 +48,7 @@ def test_every_wait_counts_down_something_that_a_choice_looks_at(definition: dic
 @pytest.mark.fault("D05")
 def test_longest_run_stays_far_below_the_history_limit(definition: dict[str, Any]) -> None:
     begin = definition["States"]["Begin"]["Assign"]
-    polls = sum(begin[c] for c in ("looks", "recovery_looks", "patience", "traffic_patience", "lock_patience"))
+    polls = sum(begin[c] for c in ("looks", "recovery_looks", "patience", "traffic_patience", "lock_patience", "news"))
     assert polls * 14 + 600 < 12_000
 
 
@@ -67,6 +71,6 @@ def test_the_machine_has_a_time_limit_that_leaves_room_for_a_release_after_waiti
 ) -> None:
     begin = definition["States"]["Begin"]["Assign"]
     longest_wait = begin["lock_patience"] * definition["States"]["Let the other release end"]["Seconds"]
-    shift = begin["looks"] * definition["States"]["Let it work"]["Seconds"]
-    recovery = begin["recovery_looks"] * definition["States"]["Let it settle"]["Seconds"]
+    shift = begin["looks"] * definition["States"]["Let it work"]["TimeoutSeconds"]
+    recovery = begin["recovery_looks"] * definition["States"]["Let it settle"]["TimeoutSeconds"]
     assert definition["TimeoutSeconds"] > longest_wait + shift + recovery

@@ -20,8 +20,7 @@ def of(template: dict[str, Any]) -> Resources:
 
 @pytest.mark.fault("C04")
 def test_only_approvals_start_a_release(of: Resources) -> None:
-    patterns = [r["EventPattern"] for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
-    assert patterns == [
+    assert [r["EventPattern"] for r in starting(of)] == [
         {
             "source": ["aws.sagemaker"],
             "detail-type": ["SageMaker Model Package State Change"],
@@ -34,8 +33,25 @@ def test_only_approvals_start_a_release(of: Resources) -> None:
     ]
 
 
+def starting(of: Resources) -> list[dict[str, Any]]:
+    """Rules that start executions."""
+    return [r for r in of("AWS::Events::Rule") if "RoleArn" in r["Targets"][0]]
+
+
+def test_events_of_the_endpoint_wake_the_release_that_waits(of: Resources, template: dict[str, Any]) -> None:
+    (rule,) = [r for r in of("AWS::Events::Rule") if "EndpointName" in r["EventPattern"].get("detail", {})]
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
+        "detail": {"EndpointName": ["flight-delays-dev"]},
+    }
+    (target,) = rule["Targets"]
+    function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]["Properties"]
+    assert function["Handler"] == "slipway_lambda.pass_on_news.handler.handler"
+
+
 def test_both_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:
-    (rule,) = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
+    (rule,) = starting(of)
     (schedule,) = of("AWS::Scheduler::Schedule")
     assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "approval"}
     assert json.loads(schedule["Target"]["Input"]) == {"trigger": "reconcile"}

@@ -12,7 +12,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from slipway_lambda.ports import executions, objects, retrainings
+from slipway_lambda.ports import executions, objects, retrainings, tokens
 
 
 @pytest.fixture
@@ -73,6 +73,15 @@ def test_other_errors_of_s3_stay_what_they_are(stubbed: Any) -> None:
 def test_what_is_no_uri_of_an_object_is_refused(uri: str) -> None:
     with pytest.raises(objects.BadUriError, match="is not s3://<bucket>/<key>"):
         objects.split_uri(uri)
+
+
+@pytest.mark.parametrize("over", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+@pytest.mark.fault("D16")
+def test_a_task_that_waits_no_more_is_no_error(stubbed: Any, over: str) -> None:
+    stub = stubbed(tokens, "stepfunctions")
+    stub.add_response("send_task_success", {}, {"taskToken": "t", "output": "{}"})
+    stub.add_client_error("send_task_success", over)
+    assert [tokens.StepFunctionsTokens().answer("t") for _ in range(2)] == [True, False]
 
 
 def test_running_executions_are_asked_for_in_one_page(stubbed: Any) -> None:

@@ -18,6 +18,7 @@ from slipway_lambda.settle_execution.handler import settle
 ARN = "arn:aws:states:eu-west-1:111122223333:stateMachine:release"
 ROLE = "arn:aws:iam::111122223333:role/release"
 BEFORE, AFTER = "before", "after"
+POLL_SECONDS = 30
 BEGAN = 1_800_000_000.0
 
 
@@ -95,9 +96,20 @@ class Host:
             raise
         self._note(execution, state, "lost" if fault else "ok", fault.error if fault else "", result)
         self.around(execution, state, AFTER)
+        if call.resource.callback:
+            self._news(call.arguments)
         if fault is not None:
             raise StatesError(fault.error, f"{fault.error} in {state}, after its effect")
         return result
+
+    def _news(self, arguments: Any) -> None:
+        """Time passes; if it changed the endpoint, SageMaker's event wakes the machine."""
+        before = json.dumps(self.account.sagemaker.endpoint)
+        self.clock.sleep(POLL_SECONDS)
+        if json.dumps(self.account.sagemaker.endpoint) == before:
+            raise StatesError("States.Timeout", "No event came.")
+        assert self.engine is not None
+        self.engine.tokens.success(arguments["ExpressionAttributeValues"][":token"]["S"], "{}")
 
     def _note(self, execution: str, state: str, outcome: str, error: str = "", result: Any = None) -> None:
         self.attempts.append(Attempt(execution, state, outcome, error, result))

@@ -244,3 +244,29 @@ def test_a_body_of_another_shape_has_no_keys_and_does_no_harm(action: str, body:
         keys = requestkeys.of_request(action, asked)
         assert all(name == name.lower() for name in keys)
         assert passrole.needs(action, asked) == []
+
+
+def test_who_answers_a_task_token_is_checked_against_the_machine_that_waits(accounts: Any) -> None:
+    """As observed of the service, although its reference names no resource for the action."""
+    states, queues = accounts.client("stepfunctions"), accounts.client("sqs")
+    queue = queues.create_queue(QueueName=accounts.name("tokens"))["QueueUrl"]
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Arguments": {"QueueUrl": queue, "MessageBody": "{% $states.context.Task.Token %}"},
+        "End": True,
+    }
+    machine = states.create_state_machine(
+        name=accounts.name("machine"),
+        definition=json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {"Ask": task}}),
+        roleArn=accounts.service_role("states.amazonaws.com", {"Action": "sqs:SendMessage"}),
+    )["stateMachineArn"]
+    states.start_execution(stateMachineArn=machine)
+    (message,) = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+
+    def answer(resource: str) -> None:
+        role = accounts.role({"Action": "states:SendTaskSuccess", "Resource": resource})
+        accounts.client("stepfunctions", role).send_task_success(taskToken=message["Body"], output="{}")
+
+    assert accounts.refusal(lambda: answer(machine.replace("machine", "other")))[0].startswith("AccessDenied")
+    answer(machine)
