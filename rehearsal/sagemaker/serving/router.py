@@ -13,7 +13,7 @@ from rehearsal.sagemaker.endpoints.live_config import live_config
 from rehearsal.sagemaker.serving import async_queue, runtime_request
 from rehearsal.sagemaker.serving.answers import Answer, error
 from rehearsal.sagemaker.serving.chain import Chain, Exchange, Outcome
-from rehearsal.sagemaker.serving.routing import Lease, Refusal, Routing
+from rehearsal.sagemaker.serving.routing import Refusal, Routing
 from rehearsal.sagemaker.serving.runtime_request import InvalidRequestError, RuntimeRequest
 from rehearsal.sagemaker.serving.sampling import Sampler
 from rehearsal.sagemaker.serving.shadowing import Shadowing
