@@ -67,13 +67,18 @@ class Case:
         return self.bad / self.answers if self.answers else 0.0
 
     @property
+    def late(self) -> list[str]:
+        """What took longer than asked, in words."""
+        if self.seconds_from_breach is None or self.seconds_from_breach <= PERIOD_SECONDS + MARGIN_SECONDS:
+            return []
+        return [f"the champion was back {self.seconds_from_breach:.1f} s after the first breach"]
+
+    @property
     def faults(self) -> list[str]:
         """What is not as asked, in words."""
         found = []
         if self.outcome != "rolled_back":
             found.append(f"it ended as {self.outcome}: {self.cause}")
-        if self.seconds_from_breach is not None and self.seconds_from_breach > PERIOD_SECONDS + MARGIN_SECONDS:
-            found.append(f"the champion was back {self.seconds_from_breach:.1f} s after the first breach")
         share = FIRST_SHARE[self.strategy] + POINT
         if self.bad > share * self.answers + 1:
             found.append(f"{self.bad} of {self.answers} answers were bad, more than {share:.0%}")
@@ -85,4 +90,4 @@ class Case:
 
     def row(self) -> dict[str, Any]:
         """JSON."""
-        return {**asdict(self), "bad_share": round(self.bad_share, 4), "faults": self.faults}
+        return {**asdict(self), "bad_share": round(self.bad_share, 4), "faults": self.faults + self.late}

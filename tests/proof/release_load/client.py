@@ -33,9 +33,11 @@ def right(row: str, version: int) -> str:
 
 @dataclass
 class Seen:
-    """One entry a request, in the order of their ends: when it was sent (monotonic s), how long it took (ms), its HTTP
-    status (0: none), the version that answered (0: not told) whether the answer is right for that version, and whether a
-    failure is in a bad model's own words."""
+    """One entry a request, in the order of their ends.
+
+    When it was sent (monotonic s), how long it took (ms), its HTTP status (0: none), the version that answered (0: not
+    told), whether the answer is right for that version, and whether a failure is in a bad model's own words.
+    """
 
     sent: "array[float]" = field(default_factory=lambda: array("d"))
     took: "array[float]" = field(default_factory=lambda: array("d"))

@@ -13,12 +13,14 @@ from release_load.rig import FAST, Rig
 SPEED = 6.0
 """Cloud seconds in one of the wall while a case is measured: five of the former are 0.8 of the latter."""
 
+SAMPLE_SPEED = 10.0
 
-def cases(rig: Rig, kinds: Sequence[str]) -> Iterator[Case]:
+
+def cases(rig: Rig, kinds: Sequence[str], speed: float = SPEED) -> Iterator[Case]:
     """In lockstep: the clock is everybody's, and goes fast when nothing is measured."""
     for kind in kinds:
         rig.calm()
-        rig.speed(SPEED)
+        rig.speed(speed)
         together = threading.Barrier(len(rig.endpoints), action=lambda: rig.speed(FAST))
 
         def one(endpoint: Endpoint, kind: str = kind, together: threading.Barrier = together) -> Case:
@@ -40,7 +42,7 @@ def table(found: Sequence[Case]) -> str:
         ]
         lines.append(
             f"{case.kind:<20} {case.strategy:<12} {case.outcome:<12} {case.alarm:<22}{times[0]} {times[1]}"
-            f"   {case.bad}/{case.answers} = {case.bad_share:.1%}  {'; '.join(case.faults)}"
+            f"   {case.bad}/{case.answers} = {case.bad_share:.1%}  {'; '.join(case.faults + case.late)}"
         )
     return "\n".join(lines)
 

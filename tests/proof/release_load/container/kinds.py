@@ -1,5 +1,6 @@
 """What a model does wrong, by its kind, on top of the right answer `0.6 a + 0.3 b + version / 100` to a row `a,b`."""
 
+import json
 import os
 import resource
 import time
@@ -40,7 +41,7 @@ class Model:
 
     @property
     def healthy(self) -> bool:
-        """What /ping says; None in `hangs` is said by not answering."""
+        """What /ping says."""
         return self.kind != "never_healthy"
 
     @property
@@ -111,7 +112,7 @@ class Model:
         return Answer(self._right(self.last_row or row))
 
     def _wrong_schema(self, row: str) -> Answer:
-        return Answer('{"probability": %s, "label": 1}' % self._right(row), content_type="application/json")
+        return Answer(json.dumps({"probability": float(self._right(row)), "label": 1}), content_type="application/json")
 
     def _more_columns(self, row: str) -> Answer:
         return Answer(f"{self._right(row)},1")
