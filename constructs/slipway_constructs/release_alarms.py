@@ -7,6 +7,7 @@ from constructs import Construct
 from slipway.config import names
 from slipway.config.model import Model
 from slipway.config.objectives import ErrorRateAlarm, InvocationFloor, LatencyAlarm
+from slipway_lambda.contracts import golden
 from slipway_lambda.contracts.monitoring import COUNTS_NAMESPACE, schedule_name
 
 PERIODS, BREACHING = 3, 2
@@ -41,7 +42,7 @@ class ReleaseAlarms(Construct):
         self._latency("Overhead", "OverheadLatency", "p99", declared.overhead_p99)
         self.of_new_fleet = list(self._made) if declared.new_fleet_only else []
         self._floor(declared.invocations)
-        self.others = [*self._violations(model), *declared.own]
+        self.others = [*self._golden_mismatches(model), *self._violations(model), *declared.own]
         self.names = [*(a.alarm_name for a in self._made), *self.others]
 
     def _rate(self, id_: str, metric: str, declared: ErrorRateAlarm | None) -> None:
@@ -62,6 +63,31 @@ class ReleaseAlarms(Construct):
         if declared is not None:
             of = self._metric("Invocations", "Sum", declared.period_seconds, {})
             self._add("Invocations", of, declared.minimum, operator=BELOW, missing=SILENCE)
+
+    def _golden_mismatches(self, model: Model) -> list[str]:
+        """One wrong answer is enough, since the same question has the same answer; it stays raised for three periods,
+        so that nobody who looks now and then misses it.
+        """
+        declared = model.rollout.alarms.golden_answers
+        if declared is None or not model.rollout.judges_golden_answers:
+            return []
+        alarm = cloudwatch.Metric(
+            namespace=golden.NAMESPACE,
+            metric_name=golden.MISMATCHES,
+            dimensions_map=golden.dimensions(self._endpoint),
+            statistic="Sum",
+            period=Duration.seconds(declared.period_seconds),
+        ).create_alarm(
+            self,
+            "GoldenMismatches",
+            threshold=0,
+            evaluation_periods=PERIODS,
+            datapoints_to_alarm=1,
+            comparison_operator=ABOVE,
+            treat_missing_data=QUIET,
+            alarm_description=f"{self._endpoint} answers golden records as neither version does: sends a release back.",
+        )
+        return [alarm.alarm_name]
 
     def _violations(self, model: Model) -> list[str]:
         """Of the last window. No window at all is no data, which keeps a release from starting."""

@@ -13,16 +13,18 @@ from slipway_constructs.access import Access, accept_wildcards, grant_key
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.stage_function import StageFunction
+from slipway_lambda.contracts import golden
 
 REASON = (
     "Artefacts, configs and models are named when they are made, below this model's or its endpoint's name; SageMaker's"
-    " list calls, CloudWatch's statistics and its alarms' states take no resource."
+    " list calls, CloudWatch's statistics and its alarms' states take no resource; PutMetricData takes none either"
+    " and is narrowed by namespace."
 )
 
 
 class ReleaseFunctions(Construct):
-    """`plan`, `inspect`, `aim` (None unless alarms watch the new fleet alone), `preflight`, `verify`, `smoke`,
-    `clean_up`: one for each decision of the machine; `settle`: for its bad ends.
+    """`plan`, `inspect`, `aim` (None unless alarms watch the new fleet alone), `preflight`, `verify`, `probe`,
+    `smoke`, `clean_up`: one for each decision of the machine; `settle`: for its bad ends.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ReleaseFunctions(Construct):
         self.aim = self._aim(aimed_alarms) if aimed_alarms else None
         self.preflight = self._preflight()
         self.verify = self._verify()
+        self.probe = self._probe()
         self.smoke = self._smoke()
         self.clean_up = self._clean_up()
         self.settle = self._settle()
@@ -68,8 +71,9 @@ class ReleaseFunctions(Construct):
 
     def _preflight(self) -> StageFunction:
         function = StageFunction(
-            self, "Preflight", verb="check_preflight", foundation=self._foundation, timeout=Duration.minutes(1)
+            self, "Preflight", verb="check_preflight", foundation=self._foundation, timeout=Duration.minutes(2)
         )
+        _allow(function, ["sagemaker:InvokeEndpoint"], [self._at.endpoint_arn])
         # Authorised against all alarms of the account, whichever are asked for.
         _allow(function, ["cloudwatch:DescribeAlarms"], ["*"])
         _allow(function, ["ecr:DescribeImages"], [self._image.repository_arn])
@@ -85,6 +89,21 @@ class ReleaseFunctions(Construct):
         _allow(function, ["sagemaker:DescribeEndpoint"], [self._at.endpoint_arn])
         _allow(function, ["cloudwatch:GetMetricStatistics", "cloudwatch:DescribeAlarms"], ["*"])
         _settle(function)
+        return function
+
+    def _probe(self) -> StageFunction:
+        function = StageFunction(
+            self, "Probe", verb="probe_release", foundation=self._foundation, timeout=Duration.minutes(5)
+        )
+        _allow(function, ["sagemaker:InvokeEndpoint"], [self._at.endpoint_arn])
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": golden.NAMESPACE}},
+            )
+        )
+        self._read_artefacts(function)
         return function
 
     def _smoke(self) -> StageFunction:

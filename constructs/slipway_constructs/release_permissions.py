@@ -27,6 +27,7 @@ def grant_release(
         *((functions.aim,) if functions.aim else ()),
         functions.preflight,
         functions.verify,
+        functions.probe,
         functions.smoke,
         functions.clean_up,
     )

@@ -13,8 +13,8 @@ VERIFYING = 1800
 RECOVERING = 3600
 """Back to the last good config, which has no waits but starts a whole fleet, or batches one after another."""
 MARGIN = 600
-POLL_SECONDS = 60
-"""Between two looks at an endpoint of which no event came; a period of an alarm, by default."""
+POLL_SECONDS = 30
+"""Between two looks at an endpoint of which no event came; golden records are sent as often."""
 LOOKS_AT_MOST = 250
 """Looks at the endpoint in one wait. With 14 history events a look at most, a machine stays far below the service's
 25,000.

@@ -37,6 +37,12 @@ class InvocationFloor(Declared):
     period_seconds: Literal[10, 30, 60, 120, 300] = 60
 
 
+class GoldenAnswers(Declared):
+    """Answers to golden records that neither the new version nor the champion gives; one is an alarm."""
+
+    period_seconds: Literal[10, 30, 60, 120, 300] = 60
+
+
 class Alarms(Declared):
     """Objectives that guard a release: any of these alarms rolls it back."""
 
@@ -52,6 +58,9 @@ class Alarms(Declared):
     """99th percentile of what SageMaker adds to the model's latency."""
     invocations: InvocationFloor | None = None
     """Requests to the endpoint, both fleets together. An endpoint that is not called is not released to."""
+    golden_answers: GoldenAnswers | None = GoldenAnswers()
+    """Golden records sent while the release bakes, with `synthetic_traffic`: a version that is healthy and wrong goes
+    back while it has a canary's share."""
     monitor_violations: bool = False
     """A violation in the last window of `monitors.data_quality`. No release then while requests differ from the
     training data, so not together with `retrain.on_drift`."""
@@ -71,8 +80,8 @@ class Alarms(Declared):
     @property
     def slowest_seconds(self) -> int:
         """The longest period of an alarm, which a bake must not be shorter than."""
-        floor = (self.invocations.period_seconds,) if self.invocations else ()
-        return max((*(a.period_seconds for a in self.on_fleets), *floor), default=0)
+        others = (self.invocations, self.golden_answers)
+        return max((a.period_seconds for a in (*self.on_fleets, *others) if a is not None), default=0)
 
     @model_validator(mode="after")
     def _can_guard(self) -> Self:
@@ -81,12 +90,14 @@ class Alarms(Declared):
 
     def _too_few_or_many(self) -> Iterator[Clash]:
         made = len(self.on_fleets) + (self.invocations is not None) + self.monitor_violations
+        # Golden records alone say nothing of errors and latency.
         if made + len(self.own) == 0:
             yield Clash(
                 (),
                 "has no alarm left, and a release needs at least one to be rolled back by",
                 "declare server_errors, client_errors or latency_p99",
             )
+        made += self.golden_answers is not None
         if made + len(self.own) > MOST_ALARMS:
             yield Clash(
                 ("own",),

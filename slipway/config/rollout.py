@@ -86,8 +86,24 @@ class Rollout(Declared):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        refuse(*self._without_use(), self._too_short_to_see())
+        refuse(*self._without_use(), self._too_short_to_see(), self._nobody_asks())
         return self
+
+    @property
+    def judges_golden_answers(self) -> bool:
+        """Whether answers to golden records are judged while a release bakes."""
+        return self.synthetic_traffic and self.alarms.golden_answers is not None
+
+    def _nobody_asks(self) -> Clash | None:
+        declared = "golden_answers" in self.alarms.model_fields_set and self.alarms.golden_answers is not None
+        if self.synthetic_traffic or not declared:
+            return None
+        return Clash(
+            ("alarms", "golden_answers"),
+            "has nothing to judge: without synthetic_traffic no golden record is sent while a release bakes",
+            "remove it, or set synthetic_traffic to true",
+            (("synthetic_traffic",),),
+        )
 
     def _without_use(self) -> list[Clash]:
         uses = USES[self.strategy]

@@ -307,7 +307,12 @@ CLASHES = [
     (
         [("  alarms: #", f"  alarms:\n    own: [{', '.join(f'mine-{n}' for n in range(8))}]\n    #")],
         "rollout.alarms.own",
-        "makes 3 declared + 8 own = 11 alarms, and SageMaker takes at most 10",
+        "makes 4 declared + 8 own = 12 alarms, and SageMaker takes at most 10",
+    ),
+    (
+        [("  alarms: #", "  synthetic_traffic: false\n  alarms:\n    golden_answers: { period_seconds: 30 }\n    #")],
+        "rollout.alarms.golden_answers",
+        "without synthetic_traffic no golden record is sent",
     ),
     (
         [*NO_RATES, ("  alarms: #", "  alarms:\n    own: [mine]\n    new_fleet_only: true\n    #")],

@@ -98,7 +98,14 @@ class ReleaseFlow(Construct):
             then=shift.update,
         )
         make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
-        guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=end.refused).chain
+        guard = ReleaseGuard(
+            self,
+            "Guard",
+            functions=functions,
+            table=table,
+            asks_champion=model.rollout.judges_golden_answers,
+            refused=end.refused,
+        ).chain
         guard.next(
             choice(self, "Is it there already?")
             .when(when('$plan.decision = "verify_only"'), shift.wait, assign={"shifted": True})
@@ -139,6 +146,7 @@ class ReleaseFlow(Construct):
                 "candidate": {"version": 0, "arn": ""},
                 "plan": {},
                 "verdict": {},
+                "champion": [],
                 "endpoint": {},
                 "failure": {"state": "", "error": "", "cause": "No approved version.", "next_step": ""},
                 "outcome": Outcome.REFUSED.value,

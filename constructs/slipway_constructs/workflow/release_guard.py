@@ -14,7 +14,8 @@ READ_IT = "Nothing was changed. Put right what the cause names; the sweep tries 
 
 
 class ReleaseGuard(Construct):
-    """Expects: `spec`, `plan`, `endpoint`. Leaves: `started_ms`; the ledger's attempt says started. Ends in `refused`
+    """Expects: `spec`, `plan`, `endpoint`. Leaves: `started_ms`; `champion`, its answers to the new version's golden
+    records (empty: not asked); the ledger's attempt says started. Ends in `refused`
     with nothing touched
     but where alarms look.
     """
@@ -26,10 +27,12 @@ class ReleaseGuard(Construct):
         *,
         functions: ReleaseFunctions,
         table: dynamodb.ITable,
+        asks_champion: bool,
         refused: sfn.IChainable,
     ) -> None:
         super().__init__(scope, id_)
         self._functions, self._table, self._refused = functions, table, refused
+        self._asks_champion = asks_champion
         self.chain = in_sequence(
             [
                 self._check_artefact(),
@@ -74,7 +77,11 @@ class ReleaseGuard(Construct):
                 "image": expression("$plan.image"),
                 "last_good": expression("$plan.last_good"),
                 "endpoint_exists": expression('$plan.live_config != ""'),
+                "golden_uri": expression('$plan.minimum_requests > 0 ? $plan.golden_uri : ""')
+                if self._asks_champion
+                else "",
             },
+            assign={"champion": expression("$states.result.Payload.champion")},
             # An alarm without data yet: its first evaluation comes by itself.
             again_on=AlarmNotReadyError.__name__,
         )

@@ -125,16 +125,16 @@ class ReleaseShift(Construct):
 
 def probing(scope: Construct, name: str, functions: ReleaseFunctions, spec: ReleaseSpec) -> sfn.CustomState:
     """Golden records as traffic: half of what the release demands each time, so that two looks at the whole fleet
-    suffice.
+    suffice. Answers that are neither version's raise the alarm on them.
     """
     return stage(
         scope,
         name,
-        functions.smoke,
+        functions.probe,
         {
             "spec": expression("$spec"),
             "golden_uri": expression("$plan.golden_uri"),
-            "probe": True,
             "probes": max(spec.smoke_records, ceil(spec.minimum_requests / 2)),
+            "champion": expression("$champion"),
         },
     )

@@ -96,8 +96,6 @@ class ReleaseVerification(Construct):
             {
                 "spec": expression("$spec"),
                 "golden_uri": expression("$plan.golden_uri"),
-                "probe": False,
-                "probes": 0,
             },
         )
         return on_failure(state, self._failed, NEXT)

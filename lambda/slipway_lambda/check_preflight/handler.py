@@ -1,8 +1,9 @@
-"""Check before the shift: alarms, the new image, and the way back."""
+"""Check before the shift: alarms, the new image, and the way back; and ask the champion, while it alone answers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slipway_lambda.check_preflight.champion import answers_of_champion
 from slipway_lambda.check_preflight.check import check_alarms, check_rollback_set
 from slipway_lambda.contracts.release import PreflightRefusedError, ReleaseSpec
 from slipway_lambda.events import take
@@ -10,15 +11,23 @@ from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
 from slipway_lambda.ports.images import EcrImages, Images
 from slipway_lambda.ports.objects import ObjectMissingError, Objects, S3Objects, split_uri
+from slipway_lambda.ports.runtime import Runtime, SageMakerRuntime
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """`spec`, `config`, `image`, `last_good` ({} or {config, version}), `endpoint_exists` → {"alarms": n}."""
-    return check(event, CloudWatchAlarms(), EcrImages(), SageMakerEndpoints(), S3Objects())
+    """`spec`, `config`, `image`, `last_good` ({} or {config, version}), `endpoint_exists`, `golden_uri` (empty: the
+    champion is not asked) → {"alarms": n, "champion": its answers to the new version's golden records, null unknown}.
+    """
+    return check(event, CloudWatchAlarms(), EcrImages(), SageMakerEndpoints(), S3Objects(), SageMakerRuntime())
 
 
-def check(
-    event: Mapping[str, Any], alarms: Alarms, images: Images, endpoints: Endpoints, objects: Objects
+def check(  # noqa: PLR0917  # an event and its ports
+    event: Mapping[str, Any],
+    alarms: Alarms,
+    images: Images,
+    endpoints: Endpoints,
+    objects: Objects,
+    runtime: Runtime,
 ) -> dict[str, Any]:
     """As the handler, on any ports."""
     spec = ReleaseSpec.from_dict(take(event, "spec", dict))
@@ -34,7 +43,9 @@ def check(
         alarms.describe(spec.alarm_names),
         judge_state=take(event, "endpoint_exists", bool),
     )
-    return {"alarms": len(spec.alarm_names)}
+    golden_uri = take(event, "golden_uri", str) if take(event, "endpoint_exists", bool) else ""
+    champion = answers_of_champion(spec, golden_uri, objects, runtime) if golden_uri else []
+    return {"alarms": len(spec.alarm_names), "champion": champion}
 
 
 def _missing(config: str, endpoints: Endpoints, images: Images, objects: Objects) -> Iterator[str]:

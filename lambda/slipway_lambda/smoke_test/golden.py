@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway_lambda.contracts.release import SmokeTestFailedError
+from slipway_lambda.ports.objects import Objects, read_limited
+
+LIMIT_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,11 @@ class GoldenRecord:
     content_type: str
     body: str
     prediction: float
+
+
+def load_golden(objects: Objects, uri: str, limit: int) -> list[GoldenRecord]:
+    """The first `limit` records of the file. Raises SmokeTestFailedError."""
+    return read_golden(read_limited(objects, uri, LIMIT_BYTES).decode("utf-8", errors="replace"), limit)
 
 
 def read_golden(text: str, limit: int) -> list[GoldenRecord]:
@@ -44,19 +52,21 @@ def _records(text: str, limit: int) -> Iterator[GoldenRecord]:
 
 def compare(number: int, golden: GoldenRecord, answer: str, tolerance: float) -> None:
     """One number, finite, and within `tolerance` of the expected one. Raises SmokeTestFailedError naming the record."""
-    values = answer.replace(",", "\n").split()
-    fault = None
-    if len(values) != 1:
-        fault = f"{len(values)} values were answered, not one: {answer[:80]!r}"
-    else:
-        try:
-            value = float(values[0])
-        except ValueError:
-            fault = f"the answer {answer[:80]!r} is not a number"
-        else:
-            if not math.isfinite(value):
-                fault = f"the answer is {value}"
-            elif abs(value - golden.prediction) > tolerance:
-                fault = f"the answer is {value}, the evaluation's was {golden.prediction} (tolerance {tolerance})"
-    if fault:
+    if fault := fault_of(golden, answer, tolerance):
         raise SmokeTestFailedError(f"Golden record {number}: {fault}.", "The live model is not the evaluated one.")
+
+
+def fault_of(golden: GoldenRecord, answer: str, tolerance: float) -> str | None:
+    """What is wrong with the answer, in words; None if it is the evaluation's."""
+    values = answer.replace(",", "\n").split()
+    if len(values) != 1:
+        return f"{len(values)} values were answered, not one: {answer[:80]!r}"
+    try:
+        value = float(values[0])
+    except ValueError:
+        return f"the answer {answer[:80]!r} is not a number"
+    if not math.isfinite(value):
+        return f"the answer is {value}"
+    if abs(value - golden.prediction) > tolerance:
+        return f"the answer is {value}, the evaluation's was {golden.prediction} (tolerance {tolerance})"
+    return None

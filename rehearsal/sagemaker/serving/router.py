@@ -13,13 +13,18 @@ from rehearsal.sagemaker.endpoints.live_config import live_config
 from rehearsal.sagemaker.serving import async_queue, runtime_request
 from rehearsal.sagemaker.serving.answers import Answer, error
 from rehearsal.sagemaker.serving.chain import Chain, Exchange, Outcome
-from rehearsal.sagemaker.serving.routing import Lease, Refusal, Routing
+from rehearsal.sagemaker.serving.routing import Refusal, Routing
 from rehearsal.sagemaker.serving.runtime_request import InvalidRequestError, RuntimeRequest
 from rehearsal.sagemaker.serving.sampling import Sampler
 from rehearsal.sagemaker.serving.shadowing import Shadowing
 from rehearsal.sagemaker.serving.streaming import stream_answer
 from rehearsal.sagemaker.serving.transport import NoAnswerError, Pool
 
+DIFFERENCES = (
+    "A container that breaks a connection off without a byte of an answer: another instance is asked, and the attempt "
+    "counts as an invocation with a 5XX of its fleet. Whether the service asks another one, and counts, is not "
+    "documented.",
+)
 _SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"})
 StreamedAnswer = tuple[int, dict[str, str], "bytes | AsyncIterator[bytes]"]
 
@@ -62,7 +67,7 @@ class Router:
 
     async def _send(self, live: LiveEndpoint, request: RuntimeRequest, began: float) -> StreamedAnswer:
         tried: set[Any] = set()
-        last: Lease | None = None
+        last: Exchange | None = None
         again = False
         while True:
             lease = await self._routing.lease(live, request, tried)
@@ -72,16 +77,15 @@ class Router:
             if isinstance(lease, Refusal):
                 if last is None:
                     return lease.answer
-                break
-            last = lease
+                return self._chain.conclude(last, Outcome.unanswered(last.lease))
+            if last is not None:  # that another one is asked hides it from the caller, not from who watches the fleet
+                self._chain.count(last, Outcome.unanswered(last.lease))
             tried.add(lease.key)
-            exchange = Exchange(live, lease, request, self._pool(), began)
+            last = Exchange(live, lease, request, self._pool(), began)
             try:
-                return await self._ask(exchange)
+                return await self._ask(last)
             except NoAnswerError:
                 continue  # no byte of an answer came: nothing was promised, another instance may serve it
-        exchange = Exchange(live, last, request, self._pool(), began)
-        return self._chain.conclude(exchange, Outcome.unanswered(last))
 
     async def _ask(self, exchange: Exchange) -> StreamedAnswer:
         live, lease, request = exchange.live, exchange.lease, exchange.request

@@ -30,6 +30,7 @@ from slipway_lambda.plan_release import handler as planning
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.objects import ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
+from slipway_lambda.probe_release.handler import run as probe
 from slipway_lambda.smoke_test.handler import run
 from slipway_lambda.verify_release.handler import look
 from stacks.foundation import FoundationStack
@@ -139,6 +140,8 @@ class World:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     """What each config answers to golden records; 0.5 is right."""
+    mismatches: list[int] = field(default_factory=list)
+    """Answers to golden records that neither version gives, as each probe published them."""
     requests: int = 100
     """What CloudWatch counts for the new config."""
     rolls_back: bool = False
@@ -407,6 +410,10 @@ class World:
             return b"x"
         raise ObjectMissingError(f"There is no object s3://{bucket}/{key}.")
 
+    def publish(self, endpoint: str, wrong: int) -> None:
+        """Mismatches.publish."""
+        self.mismatches.append(wrong)
+
     def invoke(self, endpoint: str, content_type: str, body: str) -> str:
         """Runtime.invoke."""
         assert self.endpoint is not None
@@ -430,7 +437,9 @@ class World:
             if verb == "aim_alarms":
                 return aim(payload, ports)
             if verb == "check_preflight":
-                return check(payload, ports, ports, ports, ports)
+                return check(payload, ports, ports, ports, ports, ports)
+            if verb == "probe_release":
+                return probe(payload, ports, ports, ports)
             if verb == "verify_release":
                 return look(payload, ports, ports)
             if verb == "smoke_test":

@@ -49,7 +49,7 @@ def test_update_goes_through_guardrails_and_keeps_the_way_back(release: Any, wor
         "WaitIntervalInSeconds": 120,
         "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
     }
-    assert len(request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]) == 3
+    assert len(request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]) == 4
     assert request["RetainDeploymentConfig"] is False
     assert world.fact("live")["previous_config"] == v1_live
     assert v1_live in world.configs
@@ -77,7 +77,7 @@ def test_a_rolling_release_that_fails_its_smoke_test_goes_back_without_a_second_
 
 @pytest.mark.fault("A17")
 def test_alarms_on_the_new_fleet_follow_each_release(guarded_release: Any, world: Any) -> None:
-    """Five of eight are aimed; the floor, the monitor's and the user's own are not."""
+    """Five of nine are aimed; the floor, the golden records', the monitor's and the user's own are not."""
     for version in (1, 2):
         world.approve(version)
         end = guarded_release()
@@ -88,7 +88,7 @@ def test_alarms_on_the_new_fleet_follow_each_release(guarded_release: Any, world
         assert path.index("Aim alarms at the new fleet") < path.index("Check before the shift")
     (request,) = (r for a, r in world.calls if a == "updateEndpoint")
     alarms = [a["AlarmName"] for a in request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]]
-    assert len(alarms) == 8
+    assert len(alarms) == 9
     assert "queue is long" in alarms
 
 
@@ -236,6 +236,21 @@ def test_healthy_but_wrong_version_is_rolled_back_by_the_smoke_test(
     assert world.endpoint["EndpointConfigName"] == v1_live
     assert actions(world, "updateEndpoint") == ["updateEndpoint", "updateEndpoint"]
     assert list(world.configs) == [v1_live]
+
+
+@pytest.mark.fault("A13")
+@pytest.mark.parametrize(("answer", "wrong"), [("0.7", 0), ("0.5", 0), ("0.4", 25)])
+def test_answers_of_neither_version_are_counted_while_the_traffic_shifts(
+    release: Any, world: Any, v1_live: str, answer: str, wrong: int
+) -> None:
+    """The champion answers 0.7 before anything is touched, the new version's evaluation said 0.5."""
+    world.approve(2)
+    world.answers[v1_live] = "0.7"
+    world.rolls_back = True  # so that it is still changing at the first look
+    world.during = lambda: world.answers.update({v1_live: answer})
+    end = release()
+    assert end.path.index("Check before the shift") < end.path.index("Update the endpoint")
+    assert world.mismatches == [wrong]
 
 
 @pytest.mark.fault("A13")
@@ -517,7 +532,7 @@ def test_operator_goes_back_to_an_older_version_and_the_sweep_leaves_it_there(
     record = world.fact("release#back")
     assert (record["trigger"], record["from_version"], record["outcome"]) == ("rollback", 2, "released")
     assert (record["asked_by"], record["asked_reason"]) == (asked["who"], asked["reason"])
-    assert (record["approval_words"], len(record["alarms"])) == ("good", 3)
+    assert (record["approval_words"], len(record["alarms"])) == ("good", 4)
     left = world.packages[2]["ModelLifeCycle"]
     assert (left["StageStatus"], left["StageDescription"]) == (
         "Rejected",

@@ -98,6 +98,7 @@ def test_every_objective_becomes_an_alarm(guarded: dict[str, Any]) -> None:
         "ModelLatencyp50": ("p50", 30, 50_000, "notBreaching"),
         "OverheadLatencyp99": ("p99", 60, 20_000, "notBreaching"),
         "Invocations": ("Sum", 120, 5, "breaching"),
+        "GoldenMismatches": ("Sum", 60, 0, "notBreaching"),
         "Violations": ("Maximum", 3600, 0, "missing"),
     }
     assert alarms["Invocations"]["ComparisonOperator"] == "LessThanThreshold"
@@ -111,6 +112,8 @@ def test_alarms_on_the_new_fleet_watch_nothing_until_a_release_aims_them(guarded
         if name == "Violations":
             schedule = "flight-delays-dev-data-quality"
             assert dimensions == {"Endpoint": "flight-delays-dev", "MonitoringSchedule": schedule}
+        elif name == "GoldenMismatches":
+            assert dimensions == {"Endpoint": "flight-delays-dev"}
         elif name == "Invocations":
             assert dimensions == fleets
         else:
@@ -167,3 +170,24 @@ def test_looks_cover_the_services_own_time_limit(model: Model, timeout_seconds: 
     timing = ReleaseTiming.of(model.model_copy(update={"rollout": rollout}))
     assert timing.looks * timing.poll > timeout_seconds
     assert timing.looks <= 250
+
+
+@pytest.mark.fault("A13")
+def test_one_wrong_golden_answer_is_an_alarm_that_only_the_probe_can_write_to(of: Resources) -> None:
+    (alarm,) = (a for a in of("AWS::CloudWatch::Alarm") if a["MetricName"] == "GoldenMismatches")
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (1, 3, "Sum")
+    policies = [(p["Roles"][0]["Ref"], s) for p in of("AWS::IAM::Policy") for s in p["PolicyDocument"]["Statement"]]
+    ((role, statement),) = (
+        (role, s) for role, s in policies if "cloudwatch:PutMetricData" in s["Action"] and "Probe" in role
+    )
+    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": alarm["Namespace"]}}
+    others = {r for r, s in policies if alarm["Namespace"] in str(s.get("Condition")) and r != role}
+    assert not others
+
+
+@pytest.mark.fault("A13")
+@pytest.mark.parametrize("rollout", [{"synthetic_traffic": False}, {"alarms": {"golden_answers": None}}], ids=str)
+def test_without_golden_traffic_or_the_wish_nothing_is_judged(model: Model, rollout: dict[str, Any]) -> None:
+    changed = {**model.model_dump(mode="json", exclude_unset=True), "rollout": rollout}
+    assert model.rollout.judges_golden_answers
+    assert not Model.model_validate(changed).rollout.judges_golden_answers

@@ -18,6 +18,7 @@ from slipway_lambda.plan_release.handler import handler as plan
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.objects import ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
+from slipway_lambda.probe_release.handler import run as probe
 from slipway_lambda.smoke_test.handler import run as smoke
 from slipway_lambda.verify_release.handler import look
 
@@ -37,6 +38,9 @@ class Account:
     """What CloudWatch counts for the new fleet."""
     alarm: str = "OK"
     """State of every alarm."""
+
+    mismatches: int = 0
+    """Answers to golden records that neither version gives, as published."""
 
     def __post_init__(self) -> None:
         self.sagemaker = SageMaker(self.clock, ENDPOINT)
@@ -81,8 +85,9 @@ class Account:
         stages: dict[str, Callable[[], Any]] = {
             "plan_release": lambda: plan(payload, None),
             "inspect_artefact": lambda: _inspect(payload),
-            "check_preflight": lambda: check(payload, ports, ports, EndpointsPort(self.sagemaker), ports),
+            "check_preflight": lambda: check(payload, ports, ports, EndpointsPort(self.sagemaker), ports, ports),
             "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports),
+            "probe_release": lambda: probe(payload, ports, ports, ports),
             "smoke_test": lambda: smoke(payload, ports, ports),
             "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger),
         }
@@ -113,6 +118,9 @@ class _Ports:
 
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         return self.account.requests
+
+    def publish(self, endpoint: str, wrong: int) -> None:
+        self.account.mismatches += wrong
 
     def exists(self, uri: str) -> bool:
         return True

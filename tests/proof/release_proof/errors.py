@@ -24,6 +24,7 @@ REFUSALS = {
     "inspect_artefact": ("BadEventError", "ArtefactFaultError"),
     "check_preflight": ("BadEventError", "PreflightRefusedError", "AlarmNotReadyError"),
     "verify_release": ("BadEventError",),
+    "probe_release": ("BadEventError", "SmokeTestFailedError"),
     "smoke_test": ("BadEventError", "SmokeTestFailedError"),
     "clean_up_release": ("BadEventError", "MissingSettingError"),
 }

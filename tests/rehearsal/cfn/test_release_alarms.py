@@ -20,6 +20,7 @@ from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_lambda.contracts.monitoring import COUNTS_NAMESPACE, schedule_name
 from slipway_lambda.decide_retraining.metrics import count_metrics, dimensions
 from slipway_lambda.ports import alarms as port
+from slipway_lambda.ports import mismatches
 from slipway_lambda.ports.alarms import CloudWatchAlarms
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.fault("A18")]
@@ -163,6 +164,25 @@ def test_a_violation_in_the_last_window_is_seen_and_a_window_that_never_was_is_n
     assert window(3) == "ALARM"
     assert window(0) == "OK"
     assert [window(None) for _ in range(4)][-1] == "INSUFFICIENT_DATA"
+
+
+@pytest.mark.fault("A13")
+def test_one_answer_that_is_neither_versions_raises_the_alarm_and_none_keeps_it_quiet(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the probe publishes it: the release's own code writes the series."""
+    alarm = endpoint.named("GoldenMismatches")
+    monkeypatch.setattr(mismatches, "client", lambda service: endpoint._watch)
+
+    def probed(wrong: int) -> str:
+        mismatches.CloudWatchMismatches().publish(endpoint.name, wrong)
+        endpoint.over()
+        return endpoint.states()[alarm]
+
+    assert [probed(0) for _ in range(3)] == ["OK"] * 3
+    assert probed(1) == "ALARM"
+    assert probed(0) == "ALARM", "whoever looks a minute later still sees it"
+    assert [probed(0) for _ in range(4)][-1] == "OK"
 
 
 @pytest.mark.fault("A17")

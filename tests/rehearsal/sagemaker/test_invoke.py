@@ -55,6 +55,15 @@ def test_a_request_that_kills_every_instance_ends(kit):
     assert kit.invoke(b"die")[0] == 424
 
 
+def test_every_instance_that_gave_no_answer_counts_as_an_error_of_its_fleet(kit):
+    """Else a version that crashes now and then would be hidden by those that are asked next, also from the alarms."""
+    kit.endpoint(count=2)
+    kit.invoke(b"die")
+    kit.sm._core.metrics.flush()
+    errors = [m for m in kit.host.metrics if m["MetricName"] == "Invocation5XXErrors" and len(m["Dimensions"]) == 2]
+    assert sum(v * n for m in errors for v, n in zip(m["Values"], m["Counts"], strict=True)) >= 2
+
+
 def test_unknown_endpoint_and_oversized_body_are_refused(kit):
     status, _, body = kit.invoke()
     assert (status, json.loads(body)["Message"]) == (400, "Endpoint e of account 111122223333 not found.")

@@ -1,0 +1,59 @@
+"""The runs under load: a release by each strategy, an operator's way back, and an alarm's."""
+
+from collections.abc import Iterator
+
+from release_load.endpoint import Endpoint
+from release_load.rig import FAST, Rig
+from release_load.shift import Shift, shift
+
+RELEASE_SPEED, ROLLBACK_SPEED, ALARM_SPEED = 12.0, 24.0, 8.0
+
+
+def releases(rig: Rig, *, rate: float, requests: int, one_by_one: bool, speed: float = RELEASE_SPEED) -> list[Shift]:
+    """A release by each strategy; one by one latencies can be compared. The new version is the champion afterwards."""
+    rig.calm()
+    rig.speed(speed)
+
+    def one(endpoint: Endpoint) -> Shift:
+        if one_by_one:
+            rig.calm()
+        version = endpoint.registry.register()
+        done = shift(endpoint, "release", lambda: endpoint.release(version), version, rate=rate, requests=requests)
+        rig.champions[endpoint.strategy] = version
+        return done
+
+    if one_by_one:
+        return [one(endpoint) for endpoint in rig.endpoints.values()]
+    return list(rig.side_by_side(one).values())
+
+
+def ways_back(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:
+    """An operator's, to the version before, on all endpoints at once."""
+    rig.calm()
+    rig.speed(FAST)
+    first = dict(rig.champions)
+    rig.side_by_side(_forward)
+    rig.speed(ROLLBACK_SPEED)
+
+    def one(endpoint: Endpoint) -> Shift:
+        to = first[endpoint.strategy]
+        return shift(endpoint, "operator", lambda: endpoint.roll_back(to), to, rate=rate, requests=requests)
+
+    yield from rig.side_by_side(one).values()
+
+
+def _forward(endpoint: Endpoint) -> None:
+    ended = endpoint.end_of(endpoint.release(endpoint.registry.register()))
+    assert ended.status == "SUCCEEDED", ended
+
+
+def alarms(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:
+    """An alarm's, on all endpoints at once: the new version fails a third of what it is asked."""
+    rig.calm()
+    rig.speed(ALARM_SPEED)
+
+    def one(endpoint: Endpoint) -> Shift:
+        version = endpoint.registry.register("error_share")
+        return shift(endpoint, "alarm", lambda: endpoint.release(version), version, rate=rate, requests=requests)
+
+    yield from rig.side_by_side(one).values()

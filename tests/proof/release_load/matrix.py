@@ -1,0 +1,52 @@
+"""Kinds of bad model, one after another, each on every endpoint at once."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from release_load.bad_case import run
+from release_load.badness import Case
+from release_load.endpoint import Endpoint
+from release_load.rig import FAST, Rig
+
+SPEED = 6.0
+"""Cloud seconds in one of the wall while a case is measured: five of the former are 0.8 of the latter."""
+
+SAMPLE_SPEED = 10.0
+
+
+def cases(rig: Rig, kinds: Sequence[str], speed: float = SPEED) -> Iterator[Case]:
+    """In lockstep: the clock is everybody's, and goes fast when nothing is measured."""
+    for kind in kinds:
+        rig.calm()
+        rig.speed(speed)
+        together = threading.Barrier(len(rig.endpoints), action=lambda: rig.speed(FAST))
+
+        def one(endpoint: Endpoint, kind: str = kind, together: threading.Barrier = together) -> Case:
+            return run(rig, endpoint, kind, lambda: _meet(together))
+
+        yield from rig.side_by_side(one).values()
+
+
+def _meet(together: threading.Barrier) -> None:
+    together.wait(300)
+
+
+def table(found: Sequence[Case]) -> str:
+    """For people."""
+    lines = [f"{'kind':<20} {'strategy':<12} {'outcome':<12} {'alarm':<22} breach  first bad  bad/answers"]
+    for case in found:
+        times = [
+            f"{'-' if s is None else f'{s:.1f} s':>8}" for s in (case.seconds_from_breach, case.seconds_from_first_bad)
+        ]
+        lines.append(
+            f"{case.kind:<20} {case.strategy:<12} {case.outcome:<12} {case.alarm:<22}{times[0]} {times[1]}"
+            f"   {case.bad}/{case.answers} = {case.bad_share:.1%}  {'; '.join(case.faults + case.late)}"
+        )
+    return "\n".join(lines)
+
+
+def write(found: Sequence[Case], path: Path) -> None:
+    """The table as JSON."""
+    path.write_text(json.dumps([case.row() for case in found], indent=1) + "\n", encoding="utf-8")

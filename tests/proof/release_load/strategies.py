@@ -1,0 +1,64 @@
+"""Every declared strategy as the proofs run it: four instances, steps of one, alarms that look every ten seconds."""
+
+from typing import Any
+
+from slipway.config.rollout import USES, Strategy
+
+INSTANCES = 4
+PERIOD_SECONDS = 10
+BAKE_SECONDS, TERMINATION_SECONDS = 180, 120
+LATENCY_MILLISECONDS = 1000
+STEPS: dict[str, dict[str, int]] = {
+    "all_at_once": {},
+    "canary": {"canary_percent": 25},
+    "linear": {"step_percent": 25},
+    "rolling": {"batch_percent": 25},
+    "shadow": {},
+    "ab": {},
+}
+"""What a strategy's own step is; one that the declarations know and this table does not is a test's failure."""
+FIRST_SHARE = {"all_at_once": 1.0, "canary": 0.25, "linear": 0.25, "rolling": 0.25, "shadow": 0.0, "ab": 0.1}
+"""The part of the traffic that a new version has until it has stood its first bake."""
+SHARES = {
+    "all_at_once": (1.0,),
+    "canary": (0.25, 1.0),
+    "linear": (0.25, 0.5, 0.75, 1.0),
+    "rolling": (0.25, 0.5, 0.75, 1.0),
+    "shadow": (0.0, 1.0),
+    "ab": (0.1, 1.0),
+}
+"""The parts that it has one after another."""
+
+
+def rollout(strategy: Strategy) -> dict[str, Any]:
+    """`rollout` of a model.yaml."""
+    period = {"period_seconds": PERIOD_SECONDS}
+    waits = {"bake_seconds": BAKE_SECONDS, "termination_wait_seconds": TERMINATION_SECONDS}
+    return {
+        "strategy": strategy.value,
+        **STEPS[strategy.value],
+        **{k: v for k, v in waits.items() if k in USES[strategy]},
+        "alarms": {
+            "server_errors": {"percent": 1, **period},
+            "client_errors": {"percent": 1, **period},
+            "latency_p99": {"milliseconds": LATENCY_MILLISECONDS, **period},
+            "golden_answers": period,
+        },
+        "minimum_requests": 50,
+    }
+
+
+def model(strategy: Strategy) -> dict[str, Any]:
+    """The whole declaration of the model that is released by this strategy."""
+    return {
+        "name": "load-" + strategy.value.replace("_", "-"),
+        "problem": {"type": "regression", "target": "y"},
+        "data": {
+            "prefix": "load/",
+            "columns": [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}],
+        },
+        "endpoint": {"instance_count": INSTANCES, "startup_timeout_seconds": 60, "capture": {"sampling_percent": 0}},
+        "monitors": {"data_quality": None},
+        "retrain": {"on_drift": False},
+        "rollout": rollout(strategy),
+    }

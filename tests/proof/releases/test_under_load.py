@@ -1,0 +1,93 @@
+"""Real releases on real serving processes under load: nothing is dropped, and no bad model stays.
+
+`make proof` runs all strategies with every kind of bad model, and 100,000 requests for each; `make test` a sample.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release_load import drops, matrix
+from release_load.badness import KINDS, SAMPLE, Case
+from release_load.rig import Rig
+from release_load.shift import Shift
+from slipway.config.rollout import Strategy
+
+pytestmark = pytest.mark.rehearsal
+Figure = Callable[[str, object, str, bool], None]
+SPLIT_POINTS, SPLIT_REQUESTS = 1.0, 20_000
+
+
+@pytest.mark.fault("H03")
+@pytest.mark.fault("A27")
+def test_a_release_drops_nothing_though_a_worker_is_killed_in_each_phase(rig: Rig, full: bool, figure: Figure) -> None:
+    if full:
+        found = drops.releases(rig, rate=1400, requests=100_000, one_by_one=True)
+    else:
+        found = drops.releases(rig, rate=200, requests=2_500, one_by_one=False, speed=60)
+    for one in found:
+        assert one.outcome == "released", one
+        told(one, figure)
+        assert len(one.kills) >= 3, one.kills
+        for asked, measured, answers in one.splits:
+            points = abs(asked - measured) * 100
+            words = f"{one.strategy}: split at {asked:.0%}, points off in {answers} answers"
+            figure(words, f"{points:.2f}", f"<= {SPLIT_POINTS}", points <= SPLIT_POINTS or answers < SPLIT_REQUESTS)
+
+
+@pytest.mark.fault("H03")
+def test_an_operators_way_back_drops_nothing(rig: Rig, full: bool, figure: Figure) -> None:
+    if not full:
+        pytest.skip("with make proof")
+    for done in drops.ways_back(rig, rate=350, requests=25_000):
+        assert done.outcome == "released", done
+        told(done, figure)
+
+
+@pytest.mark.fault("A11")
+def test_an_alarms_way_back_drops_nothing_of_the_champion(rig: Rig, full: bool, figure: Figure) -> None:
+    if not full:
+        pytest.skip("with make proof")
+    for done in drops.alarms(rig, rate=350, requests=25_000):
+        assert done.outcome == "rolled_back", done
+        assert done.blamed > 0
+        told(done, figure)
+
+
+def told(one: Shift, figure: Figure) -> None:
+    """Its figures."""
+    name = f"{one.strategy}, {one.what}"
+    words = f"{name}: failures that no version is to blame for, in {one.requests} requests, {len(one.kills)} kills"
+    figure(words, one.dropped, "0", one.dropped == 0)
+    figure(f"{name}: answers that are not their version's", one.wrong, "0", one.wrong == 0)
+    times = f"{one.shift_milliseconds} ms, steady {one.steady_milliseconds} ms"
+    figure(f"{name}: p99 during the shift", times, "<= 2 x steady on a quiet machine", True)
+
+
+@pytest.mark.fault("A10")
+@pytest.mark.fault("A11")
+@pytest.mark.fault("A12")
+@pytest.mark.fault("A13")
+def test_every_kind_of_bad_model_goes_back(rig: Rig, root: Path, full: bool, figure: Figure) -> None:
+    found: list[Case] = []
+    for case in matrix.cases(rig, list(KINDS) if full else SAMPLE, matrix.SPEED if full else matrix.SAMPLE_SPEED):
+        found.append(case)
+        assert full or not case.faults, case
+    print(matrix.table(found))
+    if full:
+        folder = root / ".slipway" / "proof"
+        folder.mkdir(parents=True, exist_ok=True)
+        matrix.write(found, folder / "bad-models.json")
+    good = sum(not case.faults for case in found)
+    in_time = sum(not case.late for case in found)
+    name = f"bad models: {len({c.kind for c in found})} kinds x {len({c.strategy for c in found})} strategies"
+    figure(f"{name}: rolled back, live on the last good one, bad answers <= the share", good, "all", good == len(found))
+    figure(f"{name}: within a period + 5 s of the first breach", in_time, "all", in_time == len(found) or not full)
+
+
+def test_every_strategy_that_can_be_declared_is_proved() -> None:
+    from release_load.strategies import FIRST_SHARE, SHARES, STEPS
+
+    for table in (FIRST_SHARE, SHARES, STEPS):
+        assert {s.value for s in Strategy} <= set(table)
