@@ -49,11 +49,15 @@ class ReleaseNews(Construct):
         events.Rule(
             self,
             "Changed",
-            description=f"{resources.endpoint} changed: a release that waits for it looks at once.",
+            description=f"{resources.endpoint} settled: a release that waits for it looks at once.",
             event_pattern=events.EventPattern(
                 source=["aws.sagemaker"],
-                detail_type=["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
-                detail={"EndpointName": [resources.endpoint]},
+                detail_type=["SageMaker Endpoint State Change"],
+                # That a change begins is no news to who asked for it. Names of the ends are not all documented.
+                detail={
+                    "EndpointName": [resources.endpoint],
+                    "EndpointStatus": events.Match.anything_but("CREATING", "UPDATING"),
+                },
             ),
             targets=[
                 targets.LambdaFunction(

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.workflow.chain import expression
-from slipway_constructs.workflow.release_calls import native, wait
+from slipway_constructs.workflow.release_calls import CHECK_FAILED, native, wait
 from slipway_constructs.workflow.release_ledger import EXECUTION, evaluated, key
 from slipway_lambda.contracts import ledger
 
@@ -13,7 +13,7 @@ NEWS_AT_MOST = 100
 """Events that one execution takes up; a flood of them must not fill its history."""
 NOBODY = "nobody"
 """In the place of a token: an event that finds it wakes nobody."""
-LOCK_LOST = "DynamoDb.ConditionalCheckFailedException"
+UNHEARD = "DynamoDb.ConditionalCheckFailedException"
 
 
 def wait_for_news(
@@ -33,7 +33,10 @@ def wait_for_news(
             "TableName": table,
             "Key": key(at.endpoint, ledger.LOCK),
             "UpdateExpression": f"SET {ledger.LISTENER} = :token",
-            "ConditionExpression": "#owner = :me",
+            # After so many events it listens to no more of them.
+            "ConditionExpression": expression(
+                f'$news > 0 ? "#owner = :me AND attribute_not_exists({ledger.UNHEARD})" : "#owner = :me"'
+            ),
             "ExpressionAttributeNames": {"#owner": "owner"},
             "ExpressionAttributeValues": {
                 ":me": evaluated(EXECUTION),
@@ -41,12 +44,38 @@ def wait_for_news(
             },
         },
         assign={"news": expression("$news - 1")},
-        final=[LOCK_LOST],
+        final=[UNHEARD],
         timeout_seconds=seconds,
     )
     deaf = wait(scope, f"{name}, without news", seconds, **fewer)
     deaf.next(then)
     state.add_catch(then, errors=["States.Timeout"], assign=fewer)
+    heard = _catch_up(scope, name, at=at, table=table, lost=deaf)
+    heard.next(then)
+    state.add_catch(heard, errors=[UNHEARD])
     state.add_catch(deaf, errors=["States.ALL"])
     state.next(then)
+    return state
+
+
+def _catch_up(
+    scope: Construct, name: str, *, at: ReleaseResources, table: str, lost: sfn.IChainable
+) -> sfn.CustomState:
+    """There was news since the last look; or the lock is another's: `lost`."""
+    state = native(
+        scope,
+        f"{name}, with news unheard",
+        "dynamodb:updateItem",
+        {
+            "TableName": table,
+            "Key": key(at.endpoint, ledger.LOCK),
+            "UpdateExpression": f"REMOVE {ledger.UNHEARD}",
+            "ConditionExpression": "#owner = :me",
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": {":me": evaluated(EXECUTION)},
+        },
+        assign={"news": expression("$news - 1")},
+        final=[CHECK_FAILED],
+    )
+    state.add_catch(lost, errors=["States.ALL"])
     return state

@@ -17,7 +17,8 @@ What is live: `version` (number), `package_arn`, `config` and `model` (names), `
 `approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
 (configs, newest first), `released_at` (epoch s), `fence`.
 
-The listener in a lock: the task token by which its owner waits for the endpoint to change.
+The listener in a lock: the task token by which its owner waits for the endpoint to change. `unheard` stands there when
+it changed while the owner did not listen.
 
 The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
 
@@ -35,7 +36,7 @@ LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
-LISTENER = "listener"
+LISTENER, UNHEARD = "listener", "unheard"
 RETRAINING = "retraining"
 TOLD = "told"
 

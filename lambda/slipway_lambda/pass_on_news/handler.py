@@ -17,7 +17,19 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
 def pass_on(event: Mapping[str, Any], ledger: Ledger, tokens: Tokens) -> dict[str, Any]:
     """As the handler, on any ports. Nothing of the event is believed but which endpoint to look at: whoever is woken
     looks for itself, so that a repeated, late or forged event costs one look.
+
+    An owner of the lock that does not listen just now finds a note when it does; it may have begun to before the note
+    was there, so that it is looked for once more.
     """
     endpoint = take(take(event, "detail", dict), "EndpointName", str)
-    token = ledger.item(endpoint_key(endpoint), LOCK).get(LISTENER)
-    return {"woken": bool(token) and tokens.answer(str(token))}
+    lock = ledger.item(endpoint_key(endpoint), LOCK)
+    if not (owner := lock.get("owner")):
+        return {"woken": False}
+    if _heard(lock, tokens):
+        return {"woken": True}
+    noted = ledger.note_news(endpoint, str(owner))
+    return {"woken": noted and _heard(ledger.item(endpoint_key(endpoint), LOCK), tokens)}
+
+
+def _heard(lock: Mapping[str, Any], tokens: Tokens) -> bool:
+    return bool(token := lock.get(LISTENER)) and tokens.answer(str(token))

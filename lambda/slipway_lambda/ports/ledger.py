@@ -11,6 +11,7 @@ from slipway_lambda.contracts.ledger import (
     PARTITION_KEY,
     SORT_KEY,
     TOLD,
+    UNHEARD,
     endpoint_key,
     execution_key,
 )
@@ -25,6 +26,9 @@ class Ledger(Protocol):
 
     def free_lock(self, endpoint: str, owner: str) -> bool:
         """Free the endpoint's lock if `owner` has it; whether it had."""
+
+    def note_news(self, endpoint: str, owner: str) -> bool:
+        """Leave word for `owner` that the endpoint changed, if it has the lock; whether it has."""
 
     def claim_told(self, execution_arn: str, by: str) -> bool:
         """Record that the execution's end is told; False if it was before."""
@@ -52,6 +56,16 @@ class DynamoLedger:
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),
+        )
+
+    def note_news(self, endpoint: str, owner: str) -> bool:
+        return self._conditionally(
+            client("dynamodb").update_item,
+            Key=_key(endpoint_key(endpoint), LOCK),
+            UpdateExpression=f"SET {UNHEARD} = :yes",
+            ConditionExpression="#owner = :owner",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues=to_item({":owner": owner, ":yes": True}),
         )
 
     def claim_told(self, execution_arn: str, by: str) -> bool:

@@ -25,7 +25,7 @@ from slipway_lambda.aim_alarms.handler import aim
 from slipway_lambda.attributes import from_item
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
-from slipway_lambda.contracts.ledger import LISTENER, PARTITION_KEY, SORT_KEY
+from slipway_lambda.contracts.ledger import LISTENER, PARTITION_KEY, SORT_KEY, UNHEARD
 from slipway_lambda.plan_release import handler as planning
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.objects import ObjectMissingError
@@ -148,6 +148,8 @@ class World:
     """SageMaker takes an update and ends InService on the old config, with no reason."""
     rollback_fails: bool = False
     never_healthy: bool = False
+    deaf: ServiceError | None = None
+    """What writing a listener fails with."""
     broken: dict[str, ServiceError] = field(default_factory=dict)
     """Calls that fail, by action."""
     during: Callable[[], None] = lambda: None
@@ -190,7 +192,7 @@ class World:
         self.calls.append((action, copy.deepcopy(request)))
         if action in self.broken:
             raise self.broken[action]
-        return getattr(self, f"_{action}")(request)
+        return getattr(self, f"_{action}")({**request, "sdk": ":aws-sdk:" in resource})
 
     def _listModelPackages(self, request: dict[str, Any]) -> Any:
         return {"ModelPackageSummaryList": [p for _, p in sorted(self.packages.items(), reverse=True)]}
@@ -323,7 +325,12 @@ class World:
         held, values = self.item(*at), from_item(request["ExpressionAttributeValues"])
         self._check(at, request)
         if LISTENER in request["UpdateExpression"]:
+            if self.deaf:
+                raise self.deaf
             self.ledger[at][LISTENER] = {"S": values[":token"]}
+            return {}
+        if UNHEARD in request["UpdateExpression"]:
+            del self.ledger[at][UNHEARD]
             return {}
         new = {}
         if request["UpdateExpression"].startswith("SET"):
@@ -333,7 +340,8 @@ class World:
         return {"Attributes": {"fence": {"N": str(fence)}}}
 
     def _check(self, at: tuple[str, str], request: dict[str, Any]) -> None:
-        """A condition of terms joined by OR: attribute_not_exists(a), or a comparison of an attribute with a value."""
+        """A condition of terms joined by OR or by AND: attribute_not_exists(a), or an attribute compared with a
+        value."""
         held, names = self.item(*at), request.get("ExpressionAttributeNames", {})
         values = from_item(request.get("ExpressionAttributeValues", {}))
         compare = {"<": operator.lt, "<=": operator.le, "=": operator.eq}
@@ -345,8 +353,10 @@ class World:
             return names.get(left, left) in held and compare[sign](held[names.get(left, left)], values[right])
 
         condition = request.get("ConditionExpression")
-        if condition and not any(holds(term) for term in condition.split(" OR ")):
-            raise ServiceError("DynamoDB.ConditionalCheckFailedException", "The conditional request failed")
+        joined = all if condition and " AND " in condition else any
+        if condition and not joined(holds(term) for term in re.split(" (?:OR|AND) ", condition)):
+            prefix = "DynamoDb" if request.get("sdk") else "DynamoDB"
+            raise ServiceError(f"{prefix}.ConditionalCheckFailedException", "The conditional request failed")
 
     def _publish(self, request: dict[str, Any]) -> Any:
         self.notices.append(json.loads(request["Message"]))

@@ -193,6 +193,36 @@ def test_endpoint_that_stays_busy_refuses_in_bounded_time(release: Any, world: A
     assert end.path.count("Let the endpoint settle") == 20
 
 
+@pytest.mark.fault("C02")
+def test_news_that_came_while_nobody_listened_is_looked_at_and_not_waited_for(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.approve(2)
+
+    update = world._updateEndpoint
+
+    def before_it_listens(request: Any) -> Any:
+        world.ledger["endpoint#flight-delays-dev", "lock"]["unheard"] = {"BOOL": True}
+        return update(request)
+
+    world._updateEndpoint = before_it_listens
+    end = release()
+    assert end.status == "SUCCEEDED"
+    at = end.path.index("Let it work, with news unheard")
+    assert end.path[at - 1 : at + 2] == ["Let it work", "Let it work, with news unheard", "Look at the endpoint"]
+    assert end.path.count("Let it work, with news unheard") == 1
+    assert "Let it work, without news" not in end.path
+
+
+@pytest.mark.fault("D16")
+def test_a_listener_that_cannot_be_written_waits_plainly(release: Any, world: Any, v1_live: str, error: Any) -> None:
+    world.approve(2)
+    world.deaf = error("DynamoDb.ProvisionedThroughputExceededException", "Too much.")
+    end = release()
+    assert end.status == "SUCCEEDED"
+    assert "Let it work, without news" in end.path
+
+
 @pytest.mark.fault("A05")
 def test_stuck_update_ends_in_bounded_time_and_halts(release: Any, world: Any, v1_live: str) -> None:
     world.approve(2)

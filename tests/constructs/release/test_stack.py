@@ -42,8 +42,11 @@ def test_events_of_the_endpoint_wake_the_release_that_waits(of: Resources, templ
     (rule,) = [r for r in of("AWS::Events::Rule") if "EndpointName" in r["EventPattern"].get("detail", {})]
     assert rule["EventPattern"] == {
         "source": ["aws.sagemaker"],
-        "detail-type": ["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
-        "detail": {"EndpointName": ["flight-delays-dev"]},
+        "detail-type": ["SageMaker Endpoint State Change"],
+        "detail": {
+            "EndpointName": ["flight-delays-dev"],
+            "EndpointStatus": [{"anything-but": ["CREATING", "UPDATING"]}],
+        },
     }
     (target,) = rule["Targets"]
     function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]["Properties"]

@@ -19,6 +19,15 @@ class Waiting:
     def item(self, partition: str, sort: str) -> dict[str, Any]:
         return self.lock if (partition, sort) == ("endpoint#flights-dev", "lock") else {}
 
+    def note_news(self, endpoint: str, owner: str) -> bool:
+        assert (endpoint, owner) == ("flights-dev", self.lock["owner"])
+        self.lock["unheard"] = True
+        self.meanwhile()
+        return True
+
+    def meanwhile(self) -> None:
+        """Between the note and the second look."""
+
     def answer(self, token: str) -> bool:
         if token not in self.open:
             return False
@@ -40,6 +49,18 @@ def test_the_one_that_waits_is_woken_once_however_often_the_event_comes() -> Non
 @pytest.mark.parametrize("lock", [{}, {"owner": "me"}, {"owner": "me", "listener": "long over"}])
 def test_nobody_who_waits_is_no_error(lock: dict[str, Any]) -> None:
     assert not told(Waiting("another's", lock=lock))
+    assert lock.get("unheard") == (True if lock else None)
+
+
+def test_who_began_to_listen_while_the_note_was_written_is_woken_all_the_same() -> None:
+    waiting = Waiting(lock={"owner": "me"})
+
+    def begins() -> None:
+        waiting.open.add("mine")
+        waiting.lock["listener"] = "mine"
+
+    waiting.meanwhile = begins  # type: ignore[method-assign]
+    assert told(waiting)
 
 
 @pytest.mark.fault("C12")

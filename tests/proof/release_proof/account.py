@@ -75,10 +75,19 @@ class Account:
             self.notices.append(json.loads(given["Message"]))
             answer = {"MessageId": str(len(self.notices))}
         elif resource.service == "dynamodb":
-            answer = getattr(self.ledger, resource.action)(given)
+            answer = self._written(resource, given)
         else:
             answer = getattr(self.sagemaker, resource.action)(given, resource.kind)
         return json.loads(json.dumps(answer))
+
+    def _written(self, resource: Resource, request: Request) -> Any:
+        """The AWS SDK's integration names the service in its own way."""
+        try:
+            return getattr(self.ledger, resource.action)(request)
+        except StatesError as error:
+            if resource.kind != "sdk":
+                raise
+            raise StatesError(error.error.replace("DynamoDB.", "DynamoDb."), error.cause) from error
 
     def _stage(self, verb: str, payload: Request) -> Any:
         ports: Any = self._ports

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from release_proof.account import ENDPOINT
 from release_proof.machine import AFTER, Bench, Fault
 
 
@@ -39,6 +40,17 @@ def answers_wrong(bench: Bench) -> None:
     """Version 2 is healthy and wrong."""
     canary(bench)
     bench.account.wrong_answers = {2}
+
+
+def unheard(bench: Bench) -> None:
+    """The endpoint changes before the machine listens, on the way there and on the way back."""
+    answers_wrong(bench)
+
+    def note(execution: str, state: str, when: str) -> None:
+        if state in ("Update the endpoint", "Roll back to blue") and when == AFTER:
+            bench.account.ledger.note_news(ENDPOINT, execution)
+
+    bench.host.around = note
 
 
 def first_fails(bench: Bench) -> None:
@@ -135,6 +147,7 @@ ALL = (
     canary,
     silently_rolled_back,
     answers_wrong,
+    unheard,
     first,
     first_fails,
     failed_before,

@@ -6,7 +6,7 @@ from typing import Any
 
 from rehearsal.asl.errors import StatesError
 from slipway_lambda.attributes import from_item, to_item
-from slipway_lambda.contracts.ledger import LOCK, PARTITION_KEY, SORT_KEY, TOLD, endpoint_key, execution_key
+from slipway_lambda.contracts.ledger import LOCK, PARTITION_KEY, SORT_KEY, TOLD, UNHEARD, endpoint_key, execution_key
 
 Request = dict[str, Any]
 
@@ -58,13 +58,15 @@ class Table:
         return {"Attributes": {k: v for k, v in item.items() if k not in (PARTITION_KEY, SORT_KEY)}}
 
     def _check(self, at: tuple[str, str], request: Request) -> None:
-        """A condition of terms joined by OR."""
+        """A condition of terms joined by OR, or by AND."""
         condition = request.get("ConditionExpression")
         if not condition:
             return
         held, names = from_item(self.items.get(at, {})), request.get("ExpressionAttributeNames", {})
         values = from_item(request.get("ExpressionAttributeValues", {}))
-        if not any(_holds(term, held, names, values) for term in condition.split(" OR ")):
+        all_of = (_holds(term, held, names, values) for term in condition.split(" AND "))
+        any_of = (_holds(term, held, names, values) for term in condition.split(" OR "))
+        if not (all(all_of) if " AND " in condition else any(any_of)):
             raise StatesError("DynamoDB.ConditionalCheckFailedException", "The conditional request failed")
 
     # The stages' view -------------------------------------------------------------------------------------------------
@@ -79,6 +81,14 @@ class Table:
         if self.item(*at).get("owner") != owner:
             return False
         self.items[at] = {k: v for k, v in self.items[at].items() if k not in ("owner", "expires_at")}
+        return True
+
+    def note_news(self, endpoint: str, owner: str) -> bool:
+        """If `owner` has the lock."""
+        at = (endpoint_key(endpoint), LOCK)
+        if self.item(*at).get("owner") != owner:
+            return False
+        self.items[at] = {**self.items[at], UNHEARD: {"BOOL": True}}
         return True
 
     def claim_told(self, execution_arn: str, by: str) -> bool:
