@@ -4,7 +4,7 @@ Keys `pk` and `sk` are strings. Items:
 
 | pk | sk | attributes |
 | --- | --- | --- |
-| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows), a wish (below) |
+| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows); see below |
 | `endpoint#<name>` | `live` | the version last verified live, see below |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `hold` | who, reason, held_at (epoch s): no other version is released until a person resumes |
@@ -17,7 +17,9 @@ What is live: `version` (number), `package_arn`, `config` and `model` (names), `
 `approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
 (configs, newest first), `released_at` (epoch s), `fence`.
 
-The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
+The lock is a lease: its owner renews `expires_at` before each change of the endpoint, on the condition that it is
+still the owner. The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person. `sealed_at`
+(epoch s): the owner has seen no wish and writes down that its version is live; a later wish is refused.
 
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
@@ -33,6 +35,9 @@ LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
+SEALED_AT = "sealed_at"
+OF_OWNER = (ABORT_BY, ABORT_REASON, SEALED_AT)
+"""What stands in a lock for its owner alone, and goes with it."""
 RETRAINING = "retraining"
 TOLD = "told"
 

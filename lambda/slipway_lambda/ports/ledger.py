@@ -5,9 +5,8 @@ from typing import Any, Protocol
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts.ledger import (
-    ABORT_BY,
-    ABORT_REASON,
     LOCK,
+    OF_OWNER,
     PARTITION_KEY,
     SORT_KEY,
     TOLD,
@@ -48,7 +47,7 @@ class DynamoLedger:
             client("dynamodb").update_item,
             Key=_key(endpoint_key(endpoint), LOCK),
             # The fence stays: it grows by one with each owner.
-            UpdateExpression=f"REMOVE #owner, expires_at, {ABORT_BY}, {ABORT_REASON}",
+            UpdateExpression="REMOVE #owner, expires_at, " + ", ".join(OF_OWNER),
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),

@@ -317,14 +317,22 @@ class World:
 
     def _updateItem(self, request: dict[str, Any]) -> Any:
         at = (request["Key"][PARTITION_KEY]["S"], request["Key"][SORT_KEY]["S"])
-        held, values = self.item(*at), from_item(request["ExpressionAttributeValues"])
         self._check(at, request)
-        new = {}
-        if request["UpdateExpression"].startswith("SET"):
-            new = {"owner": {"S": values[":me"]}, "expires_at": {"N": str(values[":expires"])}}
-        fence = held.get("fence", 0) + (1 if new else 0)
-        self.ledger[at] = {PARTITION_KEY: {"S": at[0]}, SORT_KEY: {"S": at[1]}, **new, "fence": {"N": str(fence)}}
-        return {"Attributes": {"fence": {"N": str(fence)}}}
+        item = {**self.ledger.get(at, {PARTITION_KEY: {"S": at[0]}, SORT_KEY: {"S": at[1]}})}
+        names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
+        clauses = re.split(r"\b(SET|ADD|REMOVE) ", request["UpdateExpression"])[1:]
+        for verb, body in zip(clauses[::2], clauses[1::2], strict=True):
+            for one in body.strip().split(", "):
+                name, *rest = one.replace(" = ", " ").split()
+                name = names.get(name, name)
+                if verb == "SET":
+                    item[name] = values[rest[0]]
+                elif verb == "ADD":
+                    item[name] = {"N": str(int(item.get(name, {"N": "0"})["N"]) + int(values[rest[0]]["N"]))}
+                else:
+                    item.pop(name, None)
+        self.ledger[at] = item
+        return {"Attributes": item}
 
     def _check(self, at: tuple[str, str], request: dict[str, Any]) -> None:
         """A condition of terms joined by OR: attribute_not_exists(a), or a comparison of an attribute with a value."""
