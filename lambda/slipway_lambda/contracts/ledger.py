@@ -24,7 +24,9 @@ still the owner. The wish in a lock, `abort_by` and `abort_reason`: that its own
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
 at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
-`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN).
+`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN). Of an
+execution that was cut off or refused, `settle_execution` writes what is known: outcome `stopped`, `timed_out`, `failed`
+or the machine's own word, cause, version (if it had begun one), trigger, asked_by, asked_reason, times and execution.
 """
 
 PARTITION_KEY = "pk"
@@ -62,6 +64,9 @@ def release_key(execution_name: str) -> str:
     return f"release#{execution_name}"
 
 
+ATTEMPT = "attempt#"
+
+
 def attempt_key(version: int) -> str:
     """Sort key of the last attempt at a version."""
-    return f"attempt#{version}"
+    return f"{ATTEMPT}{version}"

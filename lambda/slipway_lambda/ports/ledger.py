@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts.ledger import (
+    ATTEMPT,
     LOCK,
     OF_OWNER,
     PARTITION_KEY,
@@ -24,6 +25,12 @@ class Ledger(Protocol):
 
     def free_lock(self, endpoint: str, owner: str) -> bool:
         """Free the endpoint's lock if `owner` has it; whether it had."""
+
+    def attempt_of(self, endpoint: str, execution_arn: str) -> dict[str, Any]:
+        """The attempt that this execution began at a version of the endpoint, or empty."""
+
+    def add_record(self, item: Mapping[str, Any]) -> bool:
+        """Write the record of a release if it has none; whether it had none."""
 
     def claim_told(self, execution_arn: str, by: str) -> bool:
         """Record that the execution's end is told; False if it was before."""
@@ -51,6 +58,31 @@ class DynamoLedger:
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),
+        )
+
+    def attempt_of(self, endpoint: str, execution_arn: str) -> dict[str, Any]:
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table,
+                KeyConditionExpression="#pk = :pk AND begins_with(#sk, :attempt)",
+                FilterExpression="execution = :execution",
+                ExpressionAttributeNames={"#pk": PARTITION_KEY, "#sk": SORT_KEY},
+                ExpressionAttributeValues=to_item(
+                    {":pk": endpoint_key(endpoint), ":attempt": ATTEMPT, ":execution": execution_arn}
+                ),
+                ConsistentRead=True,
+            )
+        )
+        return next((from_item(i) for page in pages for i in page["Items"]), {})
+
+    def add_record(self, item: Mapping[str, Any]) -> bool:
+        return self._conditionally(
+            client("dynamodb").put_item,
+            Item=to_item(dict(item)),
+            ConditionExpression="attribute_not_exists(#pk)",
+            ExpressionAttributeNames={"#pk": PARTITION_KEY},
         )
 
     def claim_told(self, execution_arn: str, by: str) -> bool:

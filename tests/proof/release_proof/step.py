@@ -12,6 +12,7 @@ UNLOCK, OURS, RECOVER, LOOK = (
     "What is live now?",
     "Look at the endpoint",
 )
+RENEWING = frozenset({OURS, "Keep the lock meanwhile", "Was it aborted?", "Was it aborted meanwhile?"})
 
 
 class Step:
@@ -24,7 +25,12 @@ class Step:
         self.endpoint = state.endpoints[self.place]
 
     def to(self, at: str, endpoint: Endpoint | None = None, broken: str = "", **changes: object) -> State:
-        """Go on there, with the endpoint and the execution changed."""
+        """Go on there, with the endpoint and the execution changed.
+
+        What renews the lock needs no lease that is left: up to there it may run out.
+        """
+        if at in RENEWING and (endpoint or self.endpoint).owner == self.n + 1:
+            endpoint = (endpoint or self.endpoint)._replace(leased=False)
         state = self.state if endpoint is None else put_endpoint(self.state, self.place, endpoint)
         state = put_execution(state, self.n, self.me._replace(at=at, **changes))  # type: ignore[arg-type]
         return state._replace(broken=broken) if broken else state

@@ -411,6 +411,7 @@ class Task(Holding):
 
     def note_telling(self) -> Ways:
         yield "ok", self.to("ended", noted=True)
+        yield from self.lost(self.to(self.me.at, noted=True))
         yield from self.fails(self.to("ended", lost_word=True))
 
 

@@ -174,7 +174,7 @@ def _ledger(setting: Setting, state: State, n: int) -> Iterator[Move]:
     if owner == GHOST or state.executions[owner - 1].at == BAD_END:
         yield (f"ledger {n}", "lock expires", ""), after
     elif state.budget.expiries and not (endpoint.leased and setting.has("a_lease_outlasts_its_changes")):
-        yield (f"ledger {n}", "lock expires", ""), spend(after, "expiries")
+        yield (f"ledger {n}", "lock expires", ""), spend(disturb(after, n), "expiries")
 
 
 def _service(state: State, n: int) -> Iterator[tuple[str, State]]:
