@@ -55,28 +55,36 @@ class RandomRun:
         self.wrong: list[BaseException] = []
 
     def play(self, happenings: int = 10) -> None:
-        """Raises NotAPathError at the first step that is none of the model's."""
+        """All of it, at random. Raises NotAPathError at the first step that is none of the model's."""
         state = random.getstate()
         random.seed(self.dice.random())  # the interpreter's jitter
         try:
-            self._approve()
-            while happenings or self.actors or self.unsettled:
-                if happenings and (not self.actors or self.dice.random() < 0.06):
-                    happenings -= 1
-                    self.dice.choice(self._possible())()
-                elif self.unsettled and (not self.actors or self.dice.random() < 0.1):
-                    self._settle()
-                elif self.actors:
-                    self._turn(self._next())
-                if self.wrong:
-                    raise self.wrong[0]
+            self.approve()
+            self.go_on(happenings)
         finally:
             random.setstate(state)
-            self._abandon()
+            self.abandon()
+
+    def go_on(self, happenings: int = 0) -> None:
+        """Until everything that began is over and settled. Raises NotAPathError."""
+        while happenings or self.actors or self.unsettled:
+            if happenings and (not self.actors or self.dice.random() < 0.06):
+                happenings -= 1
+                self.dice.choice(self._possible())()
+            elif self.unsettled and (not self.actors or self.dice.random() < 0.1):
+                self._settle()
+            elif self.actors:
+                self._turn(self._next())
+
+    def until(self, actor: Actor, state: str) -> None:
+        """Turns of one execution alone, until it stands there. Raises NotAPathError."""
+        while not actor.over and self._standing(actor.arn) != state:
+            self._turn(actor)
 
     # ---- executions
 
-    def _begin(self, what: str, **given: Any) -> None:
+    def begin(self, what: str, **given: Any) -> Actor:
+        """Start an execution: a trigger and, after a blank, a version."""
         trigger, _, version = what.partition(" ")
         bench, name = self.bench, f"run-{self.executions}"
         self.executions += 1
@@ -87,6 +95,7 @@ class RandomRun:
             given["version"] = int(version)
         text = json.dumps({"trigger": trigger, **given})
         bench.turns.begin(actor, lambda: bench.engine.run(bench.machine, name, text, _definition=bench.text))
+        return actor
 
     def _next(self) -> Actor:
         """Any, but a call is made within minutes of its request: that is its time limit."""
@@ -99,6 +108,8 @@ class RandomRun:
         self.bench.turns.turn(actor)
         if actor.over:
             self.actors.pop(actor.arn, None)
+        if self.wrong:
+            raise self.wrong[0]
 
     def _ended(self, record: dict[str, Any]) -> None:
         self._guarded(lambda: self.follower.ended(record))
@@ -123,7 +134,7 @@ class RandomRun:
         self.bench.running(actor.arn).end(self.dice.choice(["ABORTED", "TIMED_OUT"]))
         self._turn(actor)
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """No thread stays behind."""
         for actor in list(self.actors.values()):
             run = self.bench.engine.runs.get(actor.arn)
@@ -143,22 +154,22 @@ class RandomRun:
         status = self.account.status
         found: list[Callable[[], None]] = [self._hold_or_resume, self._break, self._break, self._break, self._bad_world]
         if len(sagemaker.packages) < VERSIONS:
-            found += [self._approve] * 4
+            found += [self.approve] * 4
         if room and approved:
-            found += [lambda: self._begin("approval")] * 6 + [lambda: self._begin("spec")]
+            found += [lambda: self.begin("approval")] * 6 + [lambda: self.begin("spec")]
         if room and not any(self._trigger(a) == "reconcile" for a in self.follower.places):
-            found += [lambda: self._begin("reconcile")] * 4
+            found += [lambda: self.begin("reconcile")] * 4
         if room:
             found += [self._ask] * 4
         if approved:
-            found.append(lambda: self._withdraw(self.dice.choice(approved)))
+            found.append(lambda: self.withdraw(self.dice.choice(approved)))
         if self.actors:
             found += [self._crash] * 2
         if owner in self.actors and not {ledger.ABORT_REASON, ledger.SEALED_AT} & set(lock):
-            found += [self._wish] * 3
+            found += [self.wish] * 3
         others_wait = all(a.until is not None for a in self.actors.values() if a.arn != owner)
         if owner in self.actors and self._standing(owner) in CAN_RUN_OUT and others_wait:
-            found += [self._outstay] * 3
+            found += [self.outstay] * 3
         if status == "InService":
             found.append(self._maintain)
         if status == "Updating" and sagemaker.steps:
@@ -172,22 +183,24 @@ class RandomRun:
     def _standing(self, arn: str) -> str:
         return str(self.bench.running(arn).frame.state)
 
-    def _approve(self) -> None:
+    def approve(self, version: int = 0) -> None:
+        """A version that was not registered before; any, if none is named."""
         new = [v for v in range(1, VERSIONS + 1) if v not in self.sagemaker.packages]
-        version = self.dice.choice(new) if self.dice.random() < 0.3 else min(new)
+        version = version or (self.dice.choice(new) if self.dice.random() < 0.3 else min(new))
         self.sagemaker.approve(version)
         self.follower.world(lambda label: label == ("person", "approved", str(version)), f"approval of {version}")
 
-    def _withdraw(self, version: int) -> None:
+    def withdraw(self, version: int) -> None:
+        """Reject what was approved."""
         self.sagemaker.packages[version]["ModelApprovalStatus"] = "Rejected"
         self.follower.world(lambda label: label == ("person", "withdrawn", str(version)), f"withdrawal of {version}")
 
     def _ask(self) -> None:
         trigger = self.dice.choice(["operator", "retry", "rollback"])
         known = sorted(self.sagemaker.packages)
-        self._begin(f"{trigger} {self.dice.choice(known)}", who="ada", reason="asked")
+        self.begin(f"{trigger} {self.dice.choice(known)}", who="ada", reason="asked")
 
-    def _wish(self) -> None:
+    def wish(self) -> None:
         """As `slipway abort` writes it."""
         self.account.ledger.items[LOCK] |= {ledger.ABORT_BY: {"S": "ada"}, ledger.ABORT_REASON: {"S": "too slow"}}
         self.follower.world(lambda label: label[:2] == ("person", "abort"), "wish to abort")
@@ -201,7 +214,7 @@ class RandomRun:
             items[HOLD] = {"pk": {"S": HOLD[0]}, "sk": {"S": HOLD[1]}, "who": {"S": "ada"}, "reason": {"S": "audit"}}
         self.follower.world(lambda label: label[:2] == ("person", verb), verb)
 
-    def _outstay(self) -> None:
+    def outstay(self) -> None:
         """The owner is slow, and its lease runs out."""
         self.bench.turns.advance(self.definition["States"]["Begin"]["Assign"]["lease_seconds"] + 60)
 

@@ -144,7 +144,8 @@ class Task(Holding):
         if e.status in ("InService", "Failed", "UpdateRollbackFailed"):
             gone = e._replace(status="Deleting")
             broken = self.unlocked() or ("an endpoint that served was deleted" if e.served else "")
-            yield "ok", self.to(then, gone._replace(leased=False) if self.mine else gone, broken, turned_back=True)
+            done = gone._replace(leased=False) if self.mine else gone
+            yield "ok", self.to(then, done, broken, turned_back=self.me.turned_back or then == OURS)
             yield from self.lost(self.to(self.me.at, gone, broken))
         else:
             yield "refused", otherwise
