@@ -35,4 +35,5 @@ class ReleaseStack(Stack):
         )
         CfnOutput(self, "ReleaseMachine", value=self.workflow.machine.state_machine_arn)
         CfnOutput(self, "ReleaseDeadLetters", value=dead_letters.queue.queue_url)
+        CfnOutput(self, "ReleaseSettling", value=self.workflow.settle.function_name)
         CfnOutput(self, "EndpointName", value=self.workflow.at.endpoint)

@@ -23,8 +23,8 @@ from slipway_constructs.workflow.release_flow import ReleaseFlow
 
 
 class ReleaseWorkflow(Construct):
-    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms` and `at` are what others
-    wire.
+    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `settle`, `alarms` and `at` are
+    what others wire.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class ReleaseWorkflow(Construct):
             resources=self.at,
             aimed_alarms=self.alarms.of_new_fleet,
         )
+        self.settle = functions.settle
         self.machine = self._machine(model, foundation, functions, dead_letters)
         ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)
 
