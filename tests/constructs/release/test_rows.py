@@ -92,3 +92,21 @@ def test_a_share_that_the_service_does_not_take_is_refused_before_synth(
     }
     with pytest.raises(ValidationError, match=words):
         Model.model_validate(declared)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_an_endpoint_that_was_changed_by_hand_is_what_a_failed_release_goes_back_to(
+    release: Any, world: Any, good: bool
+) -> None:
+    """What serves is the last good, whoever put it there; it is never deleted, and a sweep does not undo it."""
+    world.approve(1)
+    assert release().output["outcome"] == "released"
+    world.configs["by-hand"] = world.configs[world.endpoint["EndpointConfigName"]]
+    world.endpoint["EndpointConfigName"] = "by-hand"
+    assert release("reconcile").output["outcome"] == "nothing"
+    world.approve(2)
+    world.rolls_back = not good
+    end = release()
+    assert (end.status == "SUCCEEDED") is good
+    assert (world.endpoint["EndpointConfigName"] == "by-hand") is not good
+    assert "by-hand" in world.configs

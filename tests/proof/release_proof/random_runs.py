@@ -146,13 +146,19 @@ class RandomRun:
 
     # ---- what can happen
 
-    def _possible(self) -> list[Callable[[], None]]:
+    def _possible(self) -> list[Callable[[], object]]:
         sagemaker, room = self.sagemaker, len(self.follower.places) < ALL.executions
         lock = self.account.ledger.items.get(LOCK, {})
         owner = lock.get("owner", {}).get("S", "")
         approved = [v for v, p in sagemaker.packages.items() if p["ModelApprovalStatus"] == "Approved"]
         status = self.account.status
-        found: list[Callable[[], None]] = [self._hold_or_resume, self._break, self._break, self._break, self._bad_world]
+        found: list[Callable[[], object]] = [
+            self._hold_or_resume,
+            self._break,
+            self._break,
+            self._break,
+            self._bad_world,
+        ]
         if len(sagemaker.packages) < VERSIONS:
             found += [self.approve] * 4
         if room and approved:

@@ -1,6 +1,7 @@
 """The ledger's DynamoDB table: the conditions and updates that releases use, with the service's semantics."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,12 +96,12 @@ class Table:
         mine = [i for (pk, sk), i in self.items.items() if pk == endpoint_key(endpoint) and sk.startswith(ATTEMPT)]
         return next((i for i in map(from_item, mine) if i["execution"] == execution_arn), {})
 
-    def add_record(self, item: Request) -> bool:
+    def add_record(self, item: Mapping[str, Any]) -> bool:
         """Unless there is one."""
         at = (item[PARTITION_KEY], item[SORT_KEY])
         if at in self.items:
             return False
-        self.items[at] = to_item(item)
+        self.items[at] = to_item(dict(item))
         return True
 
     def claim_told(self, execution_arn: str, by: str) -> bool:
