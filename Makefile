@@ -47,7 +47,7 @@ test: setup ## every test, on two processes
 conformance: setup .venv-sdk/.ready ## the embedded cloud against the services' documented behaviour, as figures
 	$(BIN)/python -m pytest tests/conformance --conformance -p no:randomly
 
-proof: setup ## the release protocol: model check, every error of every task, streams of events, as figures
+proof: setup ## the release protocol: model check, real runs followed in the model, every error of every task, events
 	$(BIN)/python -m pytest tests/proof --proof -p no:randomly
 
 lint: setup ## style, import directions
