@@ -47,7 +47,7 @@ test: setup ## every test, on two processes
 conformance: setup .venv-sdk/.ready ## the embedded cloud against the services' documented behaviour, as figures
 	$(BIN)/python -m pytest tests/conformance --conformance -p no:randomly
 
-proof: setup ## the release protocol and releases under load: model check, every error, bad models, as figures
+proof: setup ## the release protocol and releases under load: model check, real runs followed in it, every error, bad models
 	$(BIN)/python -m pytest tests/proof --proof -p no:randomly
 
 lint: setup ## style, import directions

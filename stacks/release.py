@@ -34,4 +34,6 @@ class ReleaseStack(Stack):
             foundation=foundation,
         )
         CfnOutput(self, "ReleaseMachine", value=self.workflow.machine.state_machine_arn)
+        CfnOutput(self, "ReleaseDeadLetters", value=dead_letters.queue.queue_url)
+        CfnOutput(self, "ReleaseSettling", value=self.workflow.settle.function_name)
         CfnOutput(self, "EndpointName", value=self.workflow.at.endpoint)

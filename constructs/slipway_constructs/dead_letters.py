@@ -3,10 +3,13 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from slipway_constructs.acceptance import accept
+from slipway_constructs.access import grant_key
 from slipway_constructs.foundation import Foundation
 
 
@@ -15,6 +18,7 @@ class DeadLetters(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, foundation: Foundation) -> None:
         super().__init__(scope, id_)
+        self.key = foundation.keys.operations
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -40,3 +44,27 @@ class DeadLetters(Construct):
             " cause, send it again.",
         )
         alarm.add_alarm_action(actions.SnsAction(foundation.topic))
+
+
+def keep_what_failed(function: lambda_.Function, dead_letters: DeadLetters) -> None:
+    """An event that the function failed on three times goes to the queue, with the reason.
+
+    A rule's own dead-letter queue does not get it: the event was delivered, Lambda dropped it (C09). Nor does it depend
+    on the topic: what could not be told waits there until it is sent again (D11).
+    """
+    role = function.role
+    assert isinstance(role, iam.Role)
+    role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letters.queue.queue_arn]))
+    grant_key(dead_letters.key, role, "kms:Decrypt", "kms:GenerateDataKey")
+    config = lambda_.CfnEventInvokeConfig(
+        function,
+        "Failed",
+        function_name=function.function_name,
+        qualifier="$LATEST",
+        maximum_retry_attempts=2,
+        maximum_event_age_in_seconds=Duration.hours(6).to_seconds(),
+        destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+            on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=dead_letters.queue.queue_arn)
+        ),
+    )
+    config.node.add_dependency(role)

@@ -148,7 +148,7 @@ class ReleaseFunctions(Construct):
         )
         _allow(
             function,
-            ["dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+            ["dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"],
             [self._foundation.ledger.table_arn],
         )
         _allow(function, ["sns:Publish"], [self._foundation.topic.topic_arn])

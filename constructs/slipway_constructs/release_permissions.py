@@ -42,7 +42,7 @@ def grant_release(
         # The alarms of an update are watched with the permissions of who asked for it; the action is authorised against
         # all alarms of the account, whichever are asked for.
         (["cloudwatch:DescribeAlarms"], ["*"]),
-        (["dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:BatchGetItem"], [ledger]),
+        (["dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], [ledger]),
         (["lambda:InvokeFunction"], [f.function_arn for f in stages]),
     ):
         role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))

@@ -13,6 +13,8 @@ VERIFYING = 1800
 RECOVERING = 3600
 """Back to the last good config, which has no waits but starts a whole fleet, or batches one after another."""
 MARGIN = 600
+LEASE = 4 * 3600
+"""A dead execution's lock is freed by its bad end; this long it blocks others only if that is lost too."""
 POLL_SECONDS = 30
 """Between two looks at an endpoint of which no event came; golden records are sent as often."""
 LOOKS_AT_MOST = 250
@@ -59,6 +61,13 @@ class ReleaseTiming:
     def holding(self) -> int:
         """The longest that one release holds the lock."""
         return SETTING_UP + self.shifting + VERIFYING + self.recovering + MARGIN
+
+    @property
+    def lease(self) -> int:
+        """How long a lock lasts that nobody renews: longer than any way from a renewal to the changes it stands for,
+        each call with its full time limit and all its retries.
+        """
+        return LEASE
 
     @property
     def whole(self) -> int:

@@ -24,8 +24,8 @@ from slipway_constructs.workflow.release_flow import ReleaseFlow
 
 
 class ReleaseWorkflow(Construct):
-    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms` and `at` are what others
-    wire.
+    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `settle`, `alarms` and `at` are
+    what others wire.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ReleaseWorkflow(Construct):
             resources=self.at,
             aimed_alarms=self.alarms.of_new_fleet,
         )
+        self.settle = functions.settle
         self.machine = self._machine(model, foundation, functions, dead_letters)
         ReleaseNews(
             self,

@@ -28,7 +28,8 @@ def _show(entry: dict[str, Any]) -> None:
     came = f" (from v{entry['from_version']})" if entry["from_version"] else ""
     when = f"{entry['started_at'] or '?'} – {entry['ended_at'] or ''}".rstrip(" –")
     how = ", ".join(word for word in (entry["trigger"], entry["strategy"]) if word)
-    output.out(f"v{entry['version']}{came}  {entry['outcome']}  {when}" + (f"  {how}" if how else ""))
+    version = f"v{entry['version']}" if entry["version"] else "no version yet"
+    output.out(f"{version}{came}  {entry['outcome']}  {when}" + (f"  {how}" if how else ""))
     approval = entry["approval"]
     rows = [
         ("cause", entry["cause"]),

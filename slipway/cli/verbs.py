@@ -10,7 +10,7 @@ from slipway.cli.options import Aws, Env, Json, MaybeVersion, Model, Reason, Wat
 
 def add(app: typer.Typer) -> None:
     """Put the commands into the command line."""
-    for command in (history, diff, plan, release, rollback, retry, abort, pause, resume):
+    for command in (history, diff, plan, release, rollback, retry, abort, pause, resume, redrive):
         app.command()(guarded(command))
 
 
@@ -126,3 +126,17 @@ def resume(model: Model, *, env: Env = None, as_json: Json = False, aws: Aws = F
     from slipway.cli.steer import resume as command
 
     command(model, env, as_json=as_json, aws=aws)
+
+
+def redrive(
+    model: Model,
+    *,
+    env: Env = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what waits.")] = False,
+    as_json: Json = False,
+    aws: Aws = False,
+) -> None:
+    """Send again what could not be delivered: starts of the release machine, and bad ends that nobody was told."""
+    from slipway.cli.redrive import redrive as command
+
+    command(model, env, dry_run=dry_run, as_json=as_json, aws=aws)

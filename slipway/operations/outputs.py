@@ -20,6 +20,8 @@ _KEYS = {
     "Topic": "topic",
     "TrainMachine": "train_machine",
     "ReleaseMachine": "release_machine",
+    "ReleaseDeadLetters": "dead_letters",
+    "ReleaseSettling": "settle",
     "Endpoint": "endpoint",
     "EndpointName": "endpoint",  # the id Endpoint is the custom resource's in our own stack
     "MonitorMachine": "monitor_machine",
@@ -42,6 +44,10 @@ class Outputs:
     """ARN."""
     release_machine: str | None = None
     """ARN."""
+    dead_letters: str | None = None
+    """URL of the queue of what no release machine or its settling could be told."""
+    settle: str | None = None
+    """Name of the function that settles bad ends of releases."""
     endpoint: str | None = None
     """Name."""
     monitor_machine: str | None = None

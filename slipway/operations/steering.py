@@ -1,5 +1,6 @@
 """A person's wishes that stand in the ledger: an abort in the lock, and a hold. The release machine honours them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from slipway.operations.errors import Failure, of_aws
@@ -17,6 +18,8 @@ def under_way(target: Target) -> tuple[str, int | None]:
     if not owner or target.execution(owner).get("status") != "RUNNING":
         raise _none(target, items)
     version = version_of(items, owner)
+    if items[ledger.LOCK].get(ledger.SEALED_AT):
+        raise _too_late(target, version)
     live = items.get(ledger.LIVE, {})
     attempt = items.get(ledger.attempt_key(version or 0), {})
     if version is not None and live.get("version") == version and _written_by(items, live, attempt):
@@ -25,14 +28,17 @@ def under_way(target: Target) -> tuple[str, int | None]:
 
 
 def abort(target: Target, execution: str, *, who: str, reason: str) -> None:
-    """Write the wish into the lock, if that execution still has it. Raises Failure."""
+    """Write the wish into the lock, if that execution still has it and has not sealed it. Raises Failure.
+
+    The lock decides which comes first: the wish, which the machine then honours, or the seal, which refuses it.
+    """
     _write(
         target,
         "update_item",
-        _none(target, {}),
+        lambda: _refused(target, execution),
         Key=_key(target, ledger.LOCK),
         UpdateExpression=f"SET {ledger.ABORT_BY} = :who, {ledger.ABORT_REASON} = :reason",
-        ConditionExpression="#owner = :execution",
+        ConditionExpression=f"#owner = :execution AND attribute_not_exists({ledger.SEALED_AT})",
         ExpressionAttributeNames={"#owner": "owner"},
         ExpressionAttributeValues=to_item({":who": who, ":reason": reason, ":execution": execution}),
     )
@@ -48,7 +54,7 @@ def pause(target: Target, *, who: str, reason: str) -> None:
     _write(
         target,
         "put_item",
-        held_already,
+        lambda: held_already,
         Item={**_key(target, ledger.HOLD), **to_item(item)},
         ConditionExpression="attribute_not_exists(#pk)",
         ExpressionAttributeNames={"#pk": ledger.PARTITION_KEY},
@@ -65,7 +71,7 @@ def resume(target: Target) -> dict[str, Any]:
     _write(
         target,
         "delete_item",
-        free,
+        lambda: free,
         Key=_key(target, ledger.HOLD),
         ConditionExpression="held_at = :at",
         ExpressionAttributeValues=to_item({":at": held["held_at"]}),
@@ -84,8 +90,17 @@ def _none(target: Target, items: Items) -> Failure:
     return Failure("SLW518", f"No release of {target.label} is under way.", where=target.endpoint, fix=fix)
 
 
-def _too_late(target: Target, version: int) -> Failure:
-    what = f"v{version} is live and recorded: it is too late to abort its release."
+def _refused(target: Target, execution: str) -> Failure:
+    """Why the wish was not written: the release has ended meanwhile, or is past the point of return."""
+    items = target.items()
+    lock = items.get(ledger.LOCK, {})
+    if lock.get("owner") == execution and lock.get(ledger.SEALED_AT):
+        return _too_late(target, version_of(items, execution))
+    return _none(target, items)
+
+
+def _too_late(target: Target, version: int | None) -> Failure:
+    what = f"{f'v{version}' if version else 'The version'} is live and recorded: it is too late to abort its release."
     return Failure(
         "SLW519", what, where=target.endpoint, fix=f"go back: slipway rollback {target.model.name} --reason WHY"
     )
@@ -95,12 +110,12 @@ def _key(target: Target, sort: str) -> dict[str, Any]:
     return to_item({ledger.PARTITION_KEY: ledger.endpoint_key(target.endpoint), ledger.SORT_KEY: sort})
 
 
-def _write(target: Target, call: str, otherwise: Failure, **request: Any) -> None:
-    """A write on a condition; `otherwise` is raised when the condition does not hold."""
+def _write(target: Target, call: str, otherwise: Callable[[], Failure], **request: Any) -> None:
+    """A write on a condition; what `otherwise` gives is raised when the condition does not hold."""
     table = target.outputs.ledger_table
     try:
         getattr(target.where.client("dynamodb"), call)(TableName=table, **request)
     except Exception as error:
         if getattr(error, "response", {}).get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-            raise otherwise from None
+            raise otherwise() from None
         raise of_aws(error, f"table {table}") from error

@@ -10,7 +10,7 @@ from release_proof.protocol import GUARDS, Budget, Setting
 from release_proof.search import search
 from release_proof.tasks import TASKS
 
-WHOLE = Setting(endpoints=2, executions=3, budget=Budget(starts=3, operators=1, maintenance=1))
+WHOLE = Setting(endpoints=2, executions=3, budget=Budget(starts=3, operators=1, maintenance=1, expiries=1, aborts=1))
 """Two endpoints of one model group, three executions at a time, and every kind of trouble."""
 
 

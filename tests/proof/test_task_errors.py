@@ -29,7 +29,7 @@ HALTING = {
     "Roll back to blue",
     "Delete the endpoint of a failed first release",
 }
-TROUBLED = 2 * 3600 + 1800
+TROUBLED = 4 * 3600 + 1800
 """Longer than any lock lasts."""
 
 
@@ -99,8 +99,8 @@ def _right_after(one: Bench, record: dict[str, Any], told_before: int) -> Iterat
         yield "a failed end that nobody was told"
     if len(mine) > 1 and not any(a.outcome == "lost" or a.state.startswith("Note that") for a in _failures(one)):
         yield f"told {len(mine)} times"
-    lost_lock = account.lock_owner and not any(a.state == "Give the lock back" for a in _failures(one))
-    if lost_lock:
+    kept = account.lock_owner == record["executionArn"]
+    if kept and not any(a.state == "Give the lock back" for a in _failures(one)):
         yield f"the lock is still held by {account.lock_owner}"
     if record["status"] == "SUCCEEDED":
         outcome = json.loads(record["output"])

@@ -8,7 +8,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from slipway_constructs.acceptance import accept
-from slipway_constructs.dead_letters import DeadLetters
+from slipway_constructs.dead_letters import DeadLetters, keep_what_failed
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.stage_function import StageFunction
 
@@ -75,6 +75,7 @@ class Machine(Construct):
             ),
             targets=[targets.LambdaFunction(settle, dead_letter_queue=dead_letters.queue, retry_attempts=10)],
         )
+        keep_what_failed(settle, dead_letters)
 
     def _accept_what_the_service_needs(self) -> None:
         policy = self.state_machine.role.node.find_child("DefaultPolicy")

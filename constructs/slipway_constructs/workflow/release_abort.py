@@ -7,13 +7,13 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from slipway_constructs.workflow.chain import expression
-from slipway_constructs.workflow.release_calls import choice, failing, native, on_failure, when
-from slipway_constructs.workflow.release_ledger import EXECUTION, key
+from slipway_constructs.workflow.release_calls import CHECK_FAILED, choice, failing, native, on_failure, when
+from slipway_constructs.workflow.release_lease import UNTIL, renewal
 from slipway_lambda.contracts import ledger
 
 WISH = f"""(
-  $lock := $states.result.Item;
-  $lock.owner.S = {EXECUTION} and $exists($lock.{ledger.ABORT_REASON})
+  $lock := $states.result.Attributes;
+  $exists($lock.{ledger.ABORT_REASON})
     ? {{"by": $lock.{ledger.ABORT_BY}.S, "reason": $lock.{ledger.ABORT_REASON}.S}}
     : {{"by": "", "reason": ""}}
 )"""
@@ -29,20 +29,22 @@ def unless_aborted(
     aborted: sfn.IChainable,
     routes: Sequence[tuple[sfn.Condition, sfn.IChainable]] = (),
     then: sfn.IChainable,
+    seal: bool = False,
 ) -> sfn.CustomState:
-    """Goes on by the first of `routes` that holds, else to `then`; to `aborted`, with the person and the reason in
-    `failure`, if the lock carries that wish.
+    """Renews the lock and goes on by the first of `routes` that holds, else to `then`; to `aborted`, with the person
+    and the reason in `failure`, if the lock carries that wish. `seal`: a later wish is refused.
 
     An update that SageMaker has begun cannot be stopped, and an execution that is stopped puts nothing right. So the
     wish stands in the lock, and the machine itself goes back to the last good version. A wish that cannot be read
-    counts as one.
+    counts as one. A lock that went to another is not renewed: `aborted` finds the same, and ends.
     """
     state = native(
         scope,
         name,
-        "dynamodb:getItem",
-        {"TableName": table.table_name, "Key": key(endpoint, ledger.LOCK), "ConsistentRead": True},
-        assign={"abort": expression(WISH)},
+        "dynamodb:updateItem",
+        renewal(table.table_name, endpoint, seal=seal),
+        assign={"abort": expression(WISH), **UNTIL},
+        final=[CHECK_FAILED],
     )
     on_failure(state, aborted, NEXT)
     words = failing('"Aborted by " & $abort.by & ": " & $abort.reason', f'"{NEXT}"', state=name)

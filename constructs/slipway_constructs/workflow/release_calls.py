@@ -63,7 +63,7 @@ def stage(
 ) -> sfn.CustomState:
     """A Lambda stage, by the function's own ARN: the library's task would also allow every version of it.
 
-    `again_on`: an error that comes right with time; tried every 30 s for ten minutes.
+    `again_on`: an error that comes right with time; tried twice a minute for ten minutes, on average.
     """
     longest = function.timeout.to_seconds() if isinstance(function, lambda_.Function) and function.timeout else 30
     state = sfn.CustomState(
@@ -79,7 +79,13 @@ def stage(
         },
     )
     if again_on is not None:
-        state.add_retry(errors=[again_on], interval=Duration.seconds(30), max_attempts=20, backoff_rate=1)
+        state.add_retry(
+            errors=[again_on],
+            interval=Duration.seconds(60),
+            max_attempts=20,
+            backoff_rate=1,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
     retry_function(state)
     return state
 

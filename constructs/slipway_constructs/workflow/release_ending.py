@@ -19,6 +19,7 @@ ENDS = {
     Outcome.ROLLED_BACK: ("rolled back", "Rolled back", "ReleaseRolledBack"),
     Outcome.HALTED: ("halted", "Halted", "ReleaseHalted"),
     Outcome.UNRECORDED: ("released but not recorded", "Not recorded", "ReleaseUnrecorded"),
+    Outcome.LOCK_LOST: ("stopped without its lock", "Lock lost", "ReleaseLockLost"),
 }
 
 
@@ -55,7 +56,7 @@ class ReleaseEnding(Construct):
                     ledger.SORT_KEY: {"S": ledger.LOCK},
                 },
                 # The fence stays: it grows by one with each owner.
-                "UpdateExpression": f"REMOVE #owner, expires_at, {ledger.ABORT_BY}, {ledger.ABORT_REASON}",
+                "UpdateExpression": "REMOVE #owner, expires_at, " + ", ".join(ledger.OF_OWNER),
                 "ConditionExpression": "#owner = :me",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ExpressionAttributeValues": {":me": evaluated(EXECUTION)},

@@ -54,7 +54,14 @@ class ReleaseFlow(Construct):
         )
         end = self.ending
         recovery = ReleaseRecovery(
-            self, "Recovery", functions=functions, at=at, table=table, timing=timing, then=end.unlock
+            self,
+            "Recovery",
+            functions=functions,
+            at=at,
+            table=table,
+            timing=timing,
+            locked_out=end.locked_out,
+            then=end.unlock,
         ).start
         record = ReleaseRecord(
             self,
@@ -72,7 +79,13 @@ class ReleaseFlow(Construct):
             synthetic_traffic=traffic,
             failed=recovery,
             then=unless_aborted(
-                self, "Was it aborted meanwhile?", endpoint=at.endpoint, table=table, aborted=recovery, then=record
+                self,
+                "Was it aborted meanwhile?",
+                endpoint=at.endpoint,
+                table=table,
+                aborted=recovery,
+                then=record,
+                seal=True,
             ),
         )
         shift = ReleaseShift(
@@ -154,6 +167,8 @@ class ReleaseFlow(Construct):
                 "abort": {"by": "", "reason": ""},
                 "turned_back": False,
                 "fence": 0,
+                "lease_seconds": self._timing.lease,
+                "lease_until": 0,
                 "started_ms": expression("$floor($millis())"),
                 "patience": BUSY_LOOKS,
                 "lock_patience": self._timing.holding // LOCK_SECONDS,

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_resources import ReleaseResources
-from slipway_constructs.release_timing import MARGIN, ReleaseTiming
+from slipway_constructs.release_timing import ReleaseTiming
 from slipway_constructs.workflow.chain import expression, in_sequence
 from slipway_constructs.workflow.release_calls import (
     CHECK_FAILED,
@@ -23,6 +23,7 @@ from slipway_constructs.workflow.release_calls import (
     whatever_happens,
     when,
 )
+from slipway_constructs.workflow.release_lease import EXPIRES, UNTIL, lost, renewal
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, evaluated, key, number
 from slipway_constructs.workflow.release_record import cleaning
 from slipway_lambda.contracts import ledger
@@ -78,7 +79,7 @@ class ReleaseLookup(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._functions, self._at, self._table, self._timing = functions, at, table, timing
-        self._refused = refused
+        self._refused, self._locked_out = refused, locked_out
         look = self._look_at_endpoint()
         self.start = in_sequence(
             [
@@ -126,18 +127,18 @@ class ReleaseLookup(Construct):
                 "Key": key(self._at.endpoint, ledger.LOCK),
                 # What was asked of an owner before is not asked of this one.
                 "UpdateExpression": "SET #owner = :me, expires_at = :expires"
-                f" REMOVE {ledger.ABORT_BY}, {ledger.ABORT_REASON} ADD fence :one",
+                f" REMOVE {', '.join(ledger.OF_OWNER)} ADD fence :one",
                 "ConditionExpression": "attribute_not_exists(#owner) OR expires_at < :now OR #owner = :me",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ExpressionAttributeValues": {
                     ":me": evaluated(EXECUTION),
                     ":now": number(NOW_SECONDS),
-                    ":expires": number(f"{NOW_SECONDS} + {self._timing.holding + MARGIN}"),
+                    ":expires": EXPIRES,
                     ":one": {"N": "1"},
                 },
                 "ReturnValues": "UPDATED_NEW",
             },
-            assign={"fence": expression("$number($states.result.Attributes.fence.N)")},
+            assign={"fence": expression("$number($states.result.Attributes.fence.N)"), **UNTIL},
             final=[CHECK_FAILED],
         )
         # Not a failure of the call but another release at work: wait as long as the longest of them.
@@ -227,9 +228,24 @@ class ReleaseLookup(Construct):
         state.next(self._plan)
         return state
 
+    def _keep_the_lock(self, look: sfn.CustomState) -> sfn.CustomState:
+        """Waiting for an endpoint that changes takes longer than a lock lasts, if every call has its troubles."""
+        name = "Keep the lock meanwhile"
+        state = native(
+            self,
+            name,
+            "dynamodb:updateItem",
+            renewal(self._table.table_name, self._at.endpoint),
+            assign=UNTIL,
+            final=[CHECK_FAILED],
+        )
+        state.add_catch(self._locked_out, errors=[CHECK_FAILED], assign=lost(name))
+        on_failure(state, self._refused, READING).next(look)
+        return state
+
     def _what_to_do(self, quiet: sfn.IChainable, go: sfn.IChainable, look: sfn.CustomState) -> None:
         again = wait(self, "Let the endpoint settle", BUSY_SECONDS, patience=expression("$patience - 1"))
-        again.next(look)
+        again.next(self._keep_the_lock(look))
         clear = native(
             self,
             "Delete the endpoint that never served",

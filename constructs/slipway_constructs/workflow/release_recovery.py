@@ -8,7 +8,8 @@ from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.release_timing import ReleaseTiming
 from slipway_constructs.workflow.chain import expression, in_sequence
-from slipway_constructs.workflow.release_calls import choice, native, whatever_happens, when
+from slipway_constructs.workflow.release_calls import CHECK_FAILED, choice, native, whatever_happens, when
+from slipway_constructs.workflow.release_lease import STILL_OURS, UNTIL, lost, renewal
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, attempt, evaluated, key, number, record
 from slipway_constructs.workflow.release_news import wait_for_news
 from slipway_constructs.workflow.release_record import cleaning, marking
@@ -24,8 +25,9 @@ class ReleaseRecovery(Construct):
     """Expects: `failure`, `plan`, `shifted`, `recovery_looks`. Leaves: `outcome` rolled_back, refused (nothing was
     shifted) or halted.
 
-    Looks, does the one thing that helps, waits and looks again, until the last good version serves or it is clear that
-    it will not. Each step after that runs whether or not the one before it failed.
+    Renews the lock, looks, does the one thing that helps, waits and does so again, until the last good version serves
+    or it is clear that it will not. Each step after that runs whether or not the one before it failed. An execution
+    whose lock went to another touches nothing more and ends in `locked_out`.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class ReleaseRecovery(Construct):
         at: ReleaseResources,
         table: dynamodb.ITable,
         timing: ReleaseTiming,
+        locked_out: sfn.IChainable,
         then: sfn.IChainable,
     ) -> None:
         super().__init__(scope, id_)
@@ -45,9 +48,29 @@ class ReleaseRecovery(Construct):
         self._halted = self._halt(written)
         tidy = whatever_happens(cleaning(self, "Clean up what is left", functions), written)
         tidy.next(written)
-        self.start = looking(self, "What is live now?", functions)
-        self.start.add_catch(self._halted, errors=["States.ALL"])
-        self.start.next(self._what_helps(timing, tidy))
+        look = looking(self, "What is live now?", functions)
+        look.add_catch(self._halted, errors=["States.ALL"])
+        self.start = self._if_still_ours(look, locked_out)
+        look.next(self._what_helps(timing, tidy))
+
+    def _if_still_ours(self, look: sfn.CustomState, locked_out: sfn.IChainable) -> sfn.IChainable:
+        """A ledger that does not answer must not keep a bad version live: a lock that lasts long enough is ours."""
+        name = "Is it still ours to put right?"
+        state = native(
+            self,
+            name,
+            "dynamodb:updateItem",
+            renewal(self._table, self._at.endpoint),
+            assign=UNTIL,
+            final=[CHECK_FAILED],
+        )
+        state.add_catch(locked_out, errors=[CHECK_FAILED], assign=lost(name))
+        by_the_clock = choice(self, "Is it ours by the clock?").when(when(STILL_OURS), look)
+        state.add_catch(by_the_clock.otherwise(self._lost(name, locked_out)), errors=["States.ALL"])
+        return state.next(look)
+
+    def _lost(self, name: str, locked_out: sfn.IChainable) -> sfn.IChainable:
+        return sfn.Pass.jsonata(self, "Leave it to who has the lock", assign=lost(name), outputs={}).next(locked_out)
 
     def _what_helps(self, timing: ReleaseTiming, tidy: sfn.CustomState) -> sfn.Choice:
         settling = wait_for_news(

@@ -4,7 +4,7 @@ Keys `pk` and `sk` are strings. Items:
 
 | pk | sk | attributes |
 | --- | --- | --- |
-| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows), listener, wish |
+| `endpoint#<name>` | `lock` | owner (execution ARN; none: free), expires_at (epoch s), fence (grows); see below |
 | `endpoint#<name>` | `live` | the version last verified live, see below |
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `hold` | who, reason, held_at (epoch s): no other version is released until a person resumes |
@@ -17,15 +17,18 @@ What is live: `version` (number), `package_arn`, `config` and `model` (names), `
 `approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
 (configs, newest first), `released_at` (epoch s), `fence`.
 
-The listener in a lock: the task token by which its owner waits for the endpoint to change. `unheard` stands there when
-it changed while the owner did not listen.
-
-The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
+The lock is a lease: its owner renews `expires_at` before each change of the endpoint, on the condition that it is
+still the owner. `listener`: the task token by which it waits for the endpoint to change; `unheard` stands there when
+that changed while it did not listen. The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a
+person. `sealed_at` (epoch s): the owner has seen no wish and writes down that its version is live; a later wish is
+refused.
 
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
 at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
-`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN).
+`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN). Of an
+execution that was cut off or refused, `settle_execution` writes what is known: outcome `stopped`, `timed_out`, `failed`
+or the machine's own word, cause, version (if it had begun one), trigger, asked_by, asked_reason, times and execution.
 """
 
 PARTITION_KEY = "pk"
@@ -37,6 +40,9 @@ HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
 LISTENER, UNHEARD = "listener", "unheard"
+SEALED_AT = "sealed_at"
+OF_OWNER = (ABORT_BY, ABORT_REASON, SEALED_AT, LISTENER, UNHEARD)
+"""What stands in a lock for its owner alone, and goes with it."""
 RETRAINING = "retraining"
 TOLD = "told"
 
@@ -61,6 +67,9 @@ def release_key(execution_name: str) -> str:
     return f"release#{execution_name}"
 
 
+ATTEMPT = "attempt#"
+
+
 def attempt_key(version: int) -> str:
     """Sort key of the last attempt at a version."""
-    return f"attempt#{version}"
+    return f"{ATTEMPT}{version}"

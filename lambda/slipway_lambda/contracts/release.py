@@ -78,6 +78,8 @@ class Outcome(StrEnum):
     HALTED = "halted"
     UNRECORDED = "unrecorded"
     """The version is live and good and the ledger could not be written; the next sweep verifies and writes it."""
+    LOCK_LOST = "lock_lost"
+    """The lock went to another execution, so this one touched nothing more."""
 
 
 class Attempt(StrEnum):

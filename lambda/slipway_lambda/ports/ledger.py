@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts.ledger import (
-    ABORT_BY,
-    ABORT_REASON,
+    ATTEMPT,
     LOCK,
+    OF_OWNER,
     PARTITION_KEY,
     SORT_KEY,
     TOLD,
@@ -29,6 +29,12 @@ class Ledger(Protocol):
 
     def note_news(self, endpoint: str, owner: str) -> bool:
         """Leave word for `owner` that the endpoint changed, if it has the lock; whether it has."""
+
+    def attempt_of(self, endpoint: str, execution_arn: str) -> dict[str, Any]:
+        """The attempt that this execution began at a version of the endpoint, or empty."""
+
+    def add_record(self, item: Mapping[str, Any]) -> bool:
+        """Write the record of a release if it has none; whether it had none."""
 
     def claim_told(self, execution_arn: str, by: str) -> bool:
         """Record that the execution's end is told; False if it was before."""
@@ -52,7 +58,7 @@ class DynamoLedger:
             client("dynamodb").update_item,
             Key=_key(endpoint_key(endpoint), LOCK),
             # The fence stays: it grows by one with each owner.
-            UpdateExpression=f"REMOVE #owner, expires_at, {ABORT_BY}, {ABORT_REASON}",
+            UpdateExpression="REMOVE #owner, expires_at, " + ", ".join(OF_OWNER),
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),
@@ -66,6 +72,31 @@ class DynamoLedger:
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner, ":yes": True}),
+        )
+
+    def attempt_of(self, endpoint: str, execution_arn: str) -> dict[str, Any]:
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table,
+                KeyConditionExpression="#pk = :pk AND begins_with(#sk, :attempt)",
+                FilterExpression="execution = :execution",
+                ExpressionAttributeNames={"#pk": PARTITION_KEY, "#sk": SORT_KEY},
+                ExpressionAttributeValues=to_item(
+                    {":pk": endpoint_key(endpoint), ":attempt": ATTEMPT, ":execution": execution_arn}
+                ),
+                ConsistentRead=True,
+            )
+        )
+        return next((from_item(i) for page in pages for i in page["Items"]), {})
+
+    def add_record(self, item: Mapping[str, Any]) -> bool:
+        return self._conditionally(
+            client("dynamodb").put_item,
+            Item=to_item(dict(item)),
+            ConditionExpression="attribute_not_exists(#pk)",
+            ExpressionAttributeNames={"#pk": PARTITION_KEY},
         )
 
     def claim_told(self, execution_arn: str, by: str) -> bool:

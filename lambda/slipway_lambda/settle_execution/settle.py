@@ -20,7 +20,7 @@ CAUSE = {
 def notice(what: str, model: str, environment: str, detail: Mapping[str, Any]) -> dict[str, Any]:
     """The notice, with the keys of contracts/notice.py, from the detail of the status change event."""
     status = detail.get("status", "")
-    told = _parsed(detail.get("cause"))
+    told = parsed(detail.get("cause"))
     error = detail.get("error")
     cause = told.get("cause") or detail.get("cause") or CAUSE.get(status, f"The execution ended {status}.")
     return {
@@ -35,8 +35,8 @@ def notice(what: str, model: str, environment: str, detail: Mapping[str, Any]) -
     }
 
 
-def _parsed(cause: object) -> dict[str, Any]:
-    """A machine's own ends have JSON as their cause."""
+def parsed(cause: object) -> dict[str, Any]:
+    """A machine's own ends have JSON as their cause, executions have it as their input; empty for anything else."""
     try:
         value = json.loads(cause) if isinstance(cause, str) else {}
     except ValueError:

@@ -162,7 +162,7 @@ class Platform:
 
     def _update(self, Key: Any, ExpressionAttributeValues: Any, **_: Any) -> Any:
         values, held = from_item(ExpressionAttributeValues), self.ledger.get(Key["sk"]["S"], {})
-        if held.get("owner") != values[":execution"]:
+        if held.get("owner") != values[":execution"] or "sealed_at" in held:
             return self._error("ConditionalCheckFailedException", "no")
         self.ledger[Key["sk"]["S"]] = {**held, "abort_by": values[":who"], "abort_reason": values[":reason"]}
         return {}

@@ -219,6 +219,7 @@ def test_an_abort_that_came_too_late_after_all_is_told_by_the_watch(call: Call, 
         (lambda p: p.put("lock", fence=3), "SLW518", "No release", "slipway rollback"),
         (lambda p: (p.at_work(), p.executions["run"].update(status="ABORTED")), "SLW518", "No release", "rollback"),
         (lambda p: (p.at_work(), p.ledger["live"].update(version=3, fence=3)), "SLW519", "too late", "rollback"),
+        (lambda p: (p.at_work(), p.ledger["lock"].update(sealed_at=1)), "SLW519", "v3 is live", "rollback"),
     ],
 )
 def test_abort_is_refused_where_nothing_can_be_aborted(
@@ -229,6 +230,17 @@ def test_abort_is_refused_where_nothing_can_be_aborted(
     assert got == code
     assert told in what
     assert fix in way
+
+
+@pytest.mark.fault("A28")
+def test_abort_of_a_release_that_was_just_sealed_is_refused_and_writes_nothing(
+    call: Call, platform: Any, aws: Any
+) -> None:
+    platform.at_work()
+    aws.answers["sts", "get_caller_identity"] = lambda: platform.ledger["lock"].update(sealed_at=1) or {"Arn": ADA}
+    code, _, err = call("abort", "flight-delays", *WHY)
+    assert (code, "SLW519" in err, "slipway rollback" in err) == (1, True, True)
+    assert "abort_by" not in platform.ledger["lock"]
 
 
 def test_abort_of_a_release_that_just_ended_writes_nothing(call: Call, platform: Any, aws: Any) -> None:

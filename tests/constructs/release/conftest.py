@@ -25,7 +25,7 @@ from slipway_lambda.aim_alarms.handler import aim
 from slipway_lambda.attributes import from_item
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
-from slipway_lambda.contracts.ledger import LISTENER, PARTITION_KEY, SORT_KEY, UNHEARD
+from slipway_lambda.contracts.ledger import LISTENER, PARTITION_KEY, SORT_KEY
 from slipway_lambda.plan_release import handler as planning
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.objects import ObjectMissingError
@@ -322,22 +322,24 @@ class World:
 
     def _updateItem(self, request: dict[str, Any]) -> Any:
         at = (request["Key"][PARTITION_KEY]["S"], request["Key"][SORT_KEY]["S"])
-        held, values = self.item(*at), from_item(request["ExpressionAttributeValues"])
         self._check(at, request)
-        if LISTENER in request["UpdateExpression"]:
-            if self.deaf:
-                raise self.deaf
-            self.ledger[at][LISTENER] = {"S": values[":token"]}
-            return {}
-        if UNHEARD in request["UpdateExpression"]:
-            del self.ledger[at][UNHEARD]
-            return {}
-        new = {}
-        if request["UpdateExpression"].startswith("SET"):
-            new = {"owner": {"S": values[":me"]}, "expires_at": {"N": str(values[":expires"])}}
-        fence = held.get("fence", 0) + (1 if new else 0)
-        self.ledger[at] = {PARTITION_KEY: {"S": at[0]}, SORT_KEY: {"S": at[1]}, **new, "fence": {"N": str(fence)}}
-        return {"Attributes": {"fence": {"N": str(fence)}}}
+        if self.deaf and f"SET {LISTENER}" in request["UpdateExpression"]:
+            raise self.deaf
+        item = {**self.ledger.get(at, {PARTITION_KEY: {"S": at[0]}, SORT_KEY: {"S": at[1]}})}
+        names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+        clauses = re.split(r"\b(SET|ADD|REMOVE) ", request["UpdateExpression"])[1:]
+        for verb, body in zip(clauses[::2], clauses[1::2], strict=True):
+            for one in body.strip().split(", "):
+                name, *rest = one.replace(" = ", " ").split()
+                name = names.get(name, name)
+                if verb == "SET":
+                    item[name] = values[rest[0]]
+                elif verb == "ADD":
+                    item[name] = {"N": str(int(item.get(name, {"N": "0"})["N"]) + int(values[rest[0]]["N"]))}
+                else:
+                    item.pop(name, None)
+        self.ledger[at] = item
+        return {"Attributes": item}
 
     def _check(self, at: tuple[str, str], request: dict[str, Any]) -> None:
         """A condition of terms joined by OR or by AND: attribute_not_exists(a), or an attribute compared with a

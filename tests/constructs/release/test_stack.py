@@ -194,3 +194,62 @@ def test_without_golden_traffic_or_the_wish_nothing_is_judged(model: Model, roll
     changed = {**model.model_dump(mode="json", exclude_unset=True), "rollout": rollout}
     assert model.rollout.judges_golden_answers
     assert not Model.model_validate(changed).rollout.judges_golden_answers
+
+
+@pytest.mark.fault("C09")
+@pytest.mark.fault("D11")
+def test_a_bad_end_that_could_not_be_settled_waits_in_the_dead_letter_queue(template: dict[str, Any]) -> None:
+    """Whether the rule could not deliver it or the function failed on it: one queue, and it is watched."""
+    resources = template["Resources"]
+    (queue,) = (n for n, r in resources.items() if r["Type"] == "AWS::SQS::Queue")
+    (config,) = (r["Properties"] for r in resources.values() if r["Type"] == "AWS::Lambda::EventInvokeConfig")
+    (rule,) = (r["Properties"] for n, r in resources.items() if r["Type"] == "AWS::Events::Rule" and "BadEnd" in n)
+    (target,) = rule["Targets"]
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    settle = target["Arn"]["Fn::GetAtt"][0]
+    assert config["FunctionName"] == {"Ref": settle}
+    assert config["DestinationConfig"]["OnFailure"]["Destination"] == arn == target["DeadLetterConfig"]["Arn"]
+    assert config["MaximumRetryAttempts"] == 2
+    role = resources[settle]["Properties"]["Role"]["Fn::GetAtt"][0]
+    allowed = [
+        s
+        for r in resources.values()
+        if r["Type"] == "AWS::IAM::Policy" and {"Ref": role} in r["Properties"]["Roles"]
+        for s in r["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    assert any(s["Action"] == "sqs:SendMessage" and s["Resource"] == arn for s in allowed)
+
+
+@pytest.mark.fault("C10")
+def test_the_first_dead_letter_raises_an_alarm(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    (queue,) = (n for n, r in resources.items() if r["Type"] == "AWS::SQS::Queue")
+    (alarm,) = (
+        r["Properties"]
+        for r in resources.values()
+        if r["Type"] == "AWS::CloudWatch::Alarm" and r["Properties"]["Namespace"] == "AWS/SQS"
+    )
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (1, 1, "Maximum")
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["AlarmActions"]
+    assert resources[queue]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+    senders = [
+        t["DeadLetterConfig"]["Arn"]
+        for r in resources.values()
+        if r["Type"] == "AWS::Events::Rule"
+        for t in r["Properties"]["Targets"]
+    ]
+    assert len(senders) == 3
+    assert all(s == {"Fn::GetAtt": [queue, "Arn"]} for s in senders)
+
+
+@pytest.mark.fault("D03")
+@pytest.mark.fault("D04")
+def test_every_bad_status_of_the_machine_is_settled(template: dict[str, Any]) -> None:
+    (rule,) = (
+        r["Properties"] for n, r in template["Resources"].items() if r["Type"] == "AWS::Events::Rule" and "BadEnd" in n
+    )
+    assert set(rule["EventPattern"]["detail"]["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+    (machine,) = rule["EventPattern"]["detail"]["stateMachineArn"]
+    assert template["Resources"][machine["Ref"]]["Type"] == "AWS::StepFunctions::StateMachine"

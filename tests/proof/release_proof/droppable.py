@@ -2,7 +2,8 @@
 
 from release_proof.protocol import Budget, Setting
 
-NOTHING = Budget(approvals=0, starts=0, operators=0, crashes=0, errors=0, withdrawals=0, swaps=0, maintenance=0)
+NOTHING = Budget(approvals=0, starts=0, operators=0, crashes=0, errors=0, withdrawals=0, swaps=0, maintenance=0,
+                 expiries=0, aborts=0, holds=0)  # fmt: skip
 ONE, TWO, THREE = (NOTHING._replace(approvals=n, starts=n) for n in (1, 2, 3))
 CROWDED = Setting(executions=2, versions=2, budget=TWO)
 
@@ -13,7 +14,10 @@ def _alone(budget: Budget, versions: int = 2) -> Setting:
 
 SETTINGS: dict[str, Setting] = {
     "lock_is_taken_only_if_free": CROWDED,
-    "no_release_outlives_its_lock": CROWDED,
+    "a_lease_outlasts_its_changes": Setting(executions=2, versions=2, budget=TWO._replace(expiries=1)),
+    "lock_is_renewed_before_each_change": Setting(executions=2, versions=2, budget=TWO._replace(expiries=1)),
+    "wish_to_abort_is_looked_for": _alone(ONE._replace(aborts=1)),
+    "seal_refuses_a_late_wish": _alone(ONE._replace(aborts=1)),
     "lock_is_freed_only_by_its_owner": Setting(executions=3, versions=1, budget=ONE._replace(starts=3)),
     "dead_owner_frees_the_lock": _alone(ONE._replace(crashes=1)),
     "success_needs_the_live_config": _alone(TWO),

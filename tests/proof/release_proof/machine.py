@@ -133,10 +133,12 @@ class Host:
 class Bench:
     """Runs executions one after another, or one within another's wait or call."""
 
-    def __init__(self, definition: dict[str, Any]) -> None:
-        self.clock = SteppedClock()
+    def __init__(
+        self, definition: dict[str, Any], clock: SteppedClock | None = None, host: "type[Host] | None" = None
+    ) -> None:
+        self.clock = clock or SteppedClock()
         self.account = Account(self.clock)
-        self.host = Host(self.clock, self.account)
+        self.host = (host or Host)(self.clock, self.account)
         self.engine = self.host.engine = Engine(self.host)
         self.machine = Machine(ARN, definition, ROLE, "STANDARD", "JSONata")
         self.text = json.dumps(definition)

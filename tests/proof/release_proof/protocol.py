@@ -2,8 +2,9 @@
 
 What the machine decides is decided by the functions that are shipped: `decide`, `last_good`, `verify`, `recovery`,
 `needed_configs`. An action is one task or one step of the service; each call can fail, lose its answer, or be the last
-thing its execution does. Time is left out: a wait may end at any moment, and a lock expires only when nobody holds it
-any more (that no execution outlives its lock is the guard `no_release_outlives_its_lock`).
+thing its execution does. Time is left out: a wait may end at any moment, and a lock runs out while its owner is
+alive, but not between a renewal and the changes this stands for (that is the guard `a_lease_outlasts_its_changes`,
+which tests/proof/test_lease.py reads off the definition).
 
 Status events of Step Functions are taken to arrive at last (they are retried and have a dead-letter queue); those of
 SageMaker are lost, doubled and late.
@@ -12,9 +13,14 @@ SageMaker are lost, doubled and late.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from slipway_lambda.contracts.release import OF_PEOPLE
+
 GUARDS = (
     "lock_is_taken_only_if_free",
-    "no_release_outlives_its_lock",
+    "a_lease_outlasts_its_changes",
+    "lock_is_renewed_before_each_change",
+    "wish_to_abort_is_looked_for",
+    "seal_refuses_a_late_wish",
     "lock_is_freed_only_by_its_owner",
     "dead_owner_frees_the_lock",
     "success_needs_the_live_config",
@@ -57,9 +63,16 @@ class Endpoint(NamedTuple):
     configs: int = 0
     served: bool = False
     owner: int = FREE
+    leased: bool = False
+    """Between a renewal of the lock and the changes that it stands for: it cannot run out."""
+    wish: bool = False
+    """A person's, in the lock, that its owner stop."""
+    sealed: bool = False
+    held: bool = False
     fence: int = 0
     ledger: int = 0
-    ledger_before: int = 0
+    verified: tuple[int, ...] = ()
+    """As the live item lists them, newest first."""
     ledger_fence: int = 0
     attempts: tuple[Attempt, ...] = ()
     rejected: int = 0
@@ -85,6 +98,10 @@ class Execution(NamedTuple):
     fit: bool = True
     seen: tuple[str, int] = ("", 0)
     decision: str = ""
+    tries: int = 1
+    """What the attempt counts, as the plan has it."""
+    left: int = 0
+    """The version that a rollback leaves."""
     last_good: int = 0
     ever_served: bool = False
     fence: int = 0
@@ -113,6 +130,10 @@ class Budget(NamedTuple):
     withdrawals: int = 1
     swaps: int = 1
     maintenance: int = 0
+    expiries: int = 0
+    """Locks that run out while their owner is alive."""
+    aborts: int = 0
+    holds: int = 0
 
 
 class State(NamedTuple):
@@ -135,6 +156,10 @@ class Setting:
     versions: int = 2
     budget: Budget = field(default_factory=Budget)
     dropped: str = ""
+    wishes: tuple[str, ...] = ("operator",)
+    """Triggers of people that occur."""
+    everything: bool = False
+    """Also what changes nothing: sweeps when nothing happened since the last, wishes for what is not approved."""
 
     def __post_init__(self) -> None:
         if self.dropped and self.dropped not in GUARDS:
@@ -151,6 +176,21 @@ class Setting:
         endpoint = Endpoint(attempts=attempts, swept=True)
         idle = (Execution(),) * self.executions
         return State(("pending",) * self.versions, (endpoint,) * self.endpoints, idle, self.budget)
+
+
+def is_of_people(execution: Execution) -> bool:
+    """Somebody asked for exactly this."""
+    return execution.trigger in OF_PEOPLE
+
+
+def verified_with(endpoint: Endpoint, version: int) -> tuple[int, ...]:
+    """The live item's list when the version is added."""
+    return (version, *(v for v in endpoint.verified if v != version))
+
+
+def freed(endpoint: Endpoint) -> Endpoint:
+    """Its lock without an owner, and without what stands in it for an owner alone."""
+    return endpoint._replace(owner=FREE, leased=False, wish=False, sealed=False)
 
 
 def newest_approved(state: State) -> int:

@@ -89,7 +89,8 @@ class SageMaker:
         return {}
 
     def _package(self, arn: str, kind: str) -> Request:
-        found = self.packages.get(int(arn.rsplit("/", 1)[1]))
+        number = arn.rpartition("/")[2]
+        found = self.packages.get(int(number)) if number else None
         if found is None:
             raise refused(f"ModelPackage {arn} does not exist.", kind)
         return found

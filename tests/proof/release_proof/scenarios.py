@@ -6,6 +6,7 @@ from typing import Any
 
 from release_proof.account import ENDPOINT
 from release_proof.machine import AFTER, Bench, Fault
+from slipway_lambda.contracts.ledger import LOCK, endpoint_key
 
 
 def _fate(**by_action: str) -> Callable[[str], str]:
@@ -84,6 +85,29 @@ def half_made(bench: Bench) -> None:
     bench.account.notices.clear()
 
 
+def busy(bench: Bench) -> None:
+    """SageMaker maintains the endpoint when version 2 is approved."""
+    canary(bench)
+    sagemaker = bench.account.sagemaker
+    assert sagemaker.endpoint is not None
+    sagemaker.endpoint["EndpointStatus"] = "SystemUpdating"
+    sagemaker.steps = [(bench.clock.now() + 90, "InService", sagemaker.endpoint["EndpointConfigName"])]
+
+
+def overtaken(bench: Bench) -> None:
+    """The lock ran out while SageMaker worked, and another execution has taken it."""
+    canary(bench)
+
+    def take_over() -> None:
+        at = (endpoint_key(ENDPOINT), LOCK)
+        if bench.account.status == "Updating" and bench.account.lock_owner != "another":
+            until = {"N": str(int(bench.clock.now()) + 900)}
+            bench.account.ledger.items[at] |= {"owner": {"S": "another"}, "expires_at": until, "fence": {"N": "9"}}
+        bench.account.sagemaker.pass_time()
+
+    bench.clock.passed = take_over
+
+
 def thin_traffic(bench: Bench) -> None:
     """Too few requests for a verdict."""
     canary(bench)
@@ -152,6 +176,8 @@ ALL = (
     first_fails,
     failed_before,
     half_made,
+    busy,
+    overtaken,
     thin_traffic,
     alarmed,
     mixed,

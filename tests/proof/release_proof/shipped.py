@@ -56,12 +56,15 @@ def plan(
     ledger: int,
     halted: bool,
     attempt: Attempt,
+    held: bool = False,
+    verified: tuple[int, ...] = (),
 ) -> tuple[str, int, bool]:
     """decision, last good version, whether the endpoint ever served."""
     faults = () if fit else ("its approval status is Rejected, not Approved",)
     package = Package("arn", candidate, "a", "i", DIGEST, "s3://b/k", "1" * 64, {}, {}, faults)
     endpoint = described(*seen)
-    live = {"config": config(ledger), "version": ledger} if ledger else {}
+    history = [{"config": config(v), "version": v} for v in verified]
+    live = {"config": config(ledger), "version": ledger, "verified": history} if ledger else {}
     tried = {"approval": "a", "outcome": attempt.outcome, "tries": attempt.tries, "execution": "another"}
     now = Situation(
         trigger=trigger,
@@ -71,6 +74,7 @@ def plan(
         live=live,
         halt={"cause": "c"} if halted else {},
         attempt=tried if attempt.outcome else {},
+        hold={"who": "w"} if held else {},
     )
     made = decide(SPEC, package, config(candidate), now)
     back = last_good(made.decision, now)
@@ -94,12 +98,12 @@ def helps(status: str, live: int, back: int, ever_served: bool) -> str:
 
 
 @cache
-def spared(status: str, live: int, target: int, ledger: int, before: int, back: int) -> int:
+def spared(status: str, live: int, target: int, verified: tuple[int, ...], back: int) -> int:
     """Bits of the versions whose configs stay."""
     endpoint = described(status, live)
     if target:
         endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": config(target)}
-    verified = [{"config": config(v)} for v in (ledger, before) if v]
-    record = {"config": config(ledger), "verified": verified} if ledger else {}
+    history = [{"config": config(v)} for v in verified]
+    record = {"config": config(verified[0]), "verified": history} if verified else {}
     names = needed_configs(endpoint, record, {"config": config(back)} if back else {}, 2)
     return sum(1 << number(name) for name in names)

@@ -1,12 +1,23 @@
 """The ledger's DynamoDB table: the conditions and updates that releases use, with the service's semantics."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.asl.errors import StatesError
 from slipway_lambda.attributes import from_item, to_item
-from slipway_lambda.contracts.ledger import LOCK, PARTITION_KEY, SORT_KEY, TOLD, UNHEARD, endpoint_key, execution_key
+from slipway_lambda.contracts.ledger import (
+    ATTEMPT,
+    LOCK,
+    OF_OWNER,
+    PARTITION_KEY,
+    SORT_KEY,
+    TOLD,
+    UNHEARD,
+    endpoint_key,
+    execution_key,
+)
 
 Request = dict[str, Any]
 
@@ -80,7 +91,20 @@ class Table:
         at = (endpoint_key(endpoint), LOCK)
         if self.item(*at).get("owner") != owner:
             return False
-        self.items[at] = {k: v for k, v in self.items[at].items() if k not in ("owner", "expires_at")}
+        self.items[at] = {k: v for k, v in self.items[at].items() if k not in ("owner", "expires_at", *OF_OWNER)}
+        return True
+
+    def attempt_of(self, endpoint: str, execution_arn: str) -> Request:
+        """What it began."""
+        mine = [i for (pk, sk), i in self.items.items() if pk == endpoint_key(endpoint) and sk.startswith(ATTEMPT)]
+        return next((i for i in map(from_item, mine) if i["execution"] == execution_arn), {})
+
+    def add_record(self, item: Mapping[str, Any]) -> bool:
+        """Unless there is one."""
+        at = (item[PARTITION_KEY], item[SORT_KEY])
+        if at in self.items:
+            return False
+        self.items[at] = to_item(dict(item))
         return True
 
     def note_news(self, endpoint: str, owner: str) -> bool:

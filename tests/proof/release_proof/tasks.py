@@ -4,9 +4,10 @@
 without its effect; `lost`: with its effect, so that the repeated call meets what it did.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from release_proof import shipped
+from release_proof.holding import LOOK, OURS, RECOVER, UNLOCK, Holding
 from release_proof.protocol import (
     FREE,
     Attempt,
@@ -14,66 +15,34 @@ from release_proof.protocol import (
     Execution,
     Setting,
     State,
-    disturb,
-    put_endpoint,
-    put_execution,
-    spend,
+    freed,
+    is_of_people,
+    verified_with,
 )
+from release_proof.step import Ways
 
-Way = tuple[str, State]
-Ways = Iterator[Way]
 SETTLED = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
-UNLOCK, RECOVER, LOOK = "Give the lock back", "What is live now?", "Look at the endpoint"
+ADOPT, LEFT = "Is the endpoint config already there?", "Mark what was left"
 GOOD = ("released", "nothing", "superseded")
 
 
 def candidate(state: State, execution: Execution) -> int:
     """As the machine reads it from the registry."""
-    rejected = state.endpoints[execution.endpoint].rejected if execution.trigger == "reconcile" else 0
+    by_itself = execution.trigger in ("reconcile", "spec")
+    rejected = state.endpoints[execution.endpoint].rejected if by_itself else 0
     fit = [v for v, s in enumerate(state.registry, 1) if s == "approved" and not rejected >> v & 1]
     return execution.asked if execution.asked in fit else max(fit, default=0)
 
 
-def note(endpoint: Endpoint, version: int, outcome: str) -> Endpoint:
-    """The attempt of a version with its outcome."""
+def note(endpoint: Endpoint, me: Execution, outcome: str) -> Endpoint:
+    """The attempt of its version with its outcome; what it counts is in the plan."""
     attempts = list(endpoint.attempts)
-    old = attempts[version - 1]
-    again = outcome == "started" and old.outcome == "started"
-    attempts[version - 1] = Attempt(
-        outcome, min(2, old.tries + 1) if again else max(old.tries, 1) if outcome != "started" else 1
-    )
+    attempts[me.candidate - 1] = Attempt(outcome, me.tries)
     return endpoint._replace(attempts=tuple(attempts))
 
 
-class Task:
+class Task(Holding):
     """One execution at one task."""
-
-    def __init__(self, setting: Setting, state: State, n: int) -> None:
-        self.setting, self.state, self.n = setting, state, n
-        self.me = state.executions[n]
-        self.place = self.me.endpoint
-        self.endpoint = state.endpoints[self.place]
-
-    def to(self, at: str, endpoint: Endpoint | None = None, broken: str = "", **changes: object) -> State:
-        """Go on there, with the endpoint and the execution changed."""
-        state = self.state if endpoint is None else put_endpoint(self.state, self.place, endpoint)
-        state = put_execution(state, self.n, self.me._replace(at=at, **changes))  # type: ignore[arg-type]
-        return state._replace(broken=broken) if broken else state
-
-    def fails(self, state: State) -> Ways:
-        """The same, as trouble that is counted."""
-        if self.state.budget.errors:
-            yield "error", spend(disturb(state, self.place), "errors")
-
-    def lost(self, state: State) -> Ways:
-        """The effect took place and the call is made again."""
-        if self.state.budget.errors:
-            yield "lost", spend(disturb(state, self.place), "errors")
-
-    def refuse(self) -> State:
-        """Nothing was touched. A failed attempt stays on record as one."""
-        failed = self.me.decision and self.endpoint.attempts[self.me.candidate - 1].outcome == "failed"
-        return self.to("Note the refusal" if self.me.decision and not failed else UNLOCK, outcome="refused")
 
     # ---- from the trigger to the plan
 
@@ -88,7 +57,8 @@ class Task:
     def take_the_lock(self) -> Ways:
         owner = self.endpoint.owner
         if owner in (FREE, self.n + 1) or not self.setting.has("lock_is_taken_only_if_free"):
-            taken = self.endpoint._replace(owner=self.n + 1, fence=self.endpoint.fence + 1)
+            clean = freed(self.endpoint)
+            taken = clean._replace(owner=self.n + 1, leased=True, fence=clean.fence + 1)
             yield "ok", self.to("Read the registry again", taken, fence=taken.fence)
             yield from self.lost(self.to("Take the lock", taken))
         elif self.me.trigger == "reconcile":
@@ -101,15 +71,15 @@ class Task:
     def read_the_registry_again(self) -> Ways:
         newest = candidate(self.state, self.me)
         found = newest if self.setting.has("registry_is_read_again_under_the_lock") else self.me.candidate
-        if found:
-            yield "ok", self.to("Read the version", candidate=found, newest=newest, undisturbed=True, withdrawn=False)
-        else:
-            yield "ok", self.refuse()
+        yield "ok", self.to("Read the version", candidate=found, newest=newest, undisturbed=True, withdrawn=False)
         yield from self.fails(self.refuse())
 
     def read_the_version(self) -> Ways:
-        fit = self.state.registry[self.me.candidate - 1] == "approved"
-        yield "ok", self.to("What is live?", fit=fit)
+        if self.me.candidate:
+            fit = self.state.registry[self.me.candidate - 1] == "approved"
+            yield "ok", self.to("What is live?", fit=fit)
+        else:  # nothing is approved any more
+            yield "refused", self.refuse()
         yield from self.fails(self.refuse())
 
     def what_is_live(self) -> Ways:
@@ -118,43 +88,64 @@ class Task:
         yield from self.fails(self.refuse())
 
     def read_the_ledger(self) -> Ways:
+        """The plan is already known then: it is made of what has been read."""
         has, e, me = self.setting.has, self.endpoint, self.me
         attempt = e.attempts[me.candidate - 1] if has("one_approval_is_one_attempt") else Attempt()
         halted = e.halted and has("halt_stops_automation")
         decision, good, served = shipped.plan(
-            me.trigger, me.asked, me.candidate, me.fit, me.seen, e.ledger, halted, attempt
+            me.trigger, me.asked, me.candidate, me.fit, me.seen, e.ledger, halted, attempt, e.held, e.verified
         )
         if decision == "superseded" and not has("older_versions_are_superseded"):
             decision, good = "update", me.seen[1]
         if decision == "verify_only" and not has("unverified_is_not_done"):
             decision = "nothing"
-        known = attempt.outcome == "refused" and me.trigger != "operator"
-        self.me = me = me._replace(decision=decision, last_good=good, ever_served=served, known=known)
+        left = e.ledger if me.trigger == "rollback" and me.seen[1] == e.ledger != me.candidate else 0
+        yield (
+            "ok",
+            self.to(
+                "Plan the release",
+                decision=decision,
+                last_good=good,
+                ever_served=served,
+                left=left,
+                known=attempt.outcome == "refused" and not is_of_people(me),
+                tries=min(2, attempt.tries + 1) if attempt.outcome == "started" else 1,
+            ),
+        )
+        yield from self.fails(self.refuse())
+
+    def plan_the_release(self) -> Ways:
+        e, me = self.endpoint, self.me
+        decision = me.decision
         if decision in ("nothing", "superseded"):
             sweeps = decision == "nothing" and me.trigger == "reconcile" and me.seen[0] == "InService"
-            at = "Clean up what was left before" if sweeps and not e.halted else UNLOCK
-            yield "ok", self.to(at, outcome=decision)
+            yield "ok", self.to(UNLOCK, outcome=decision)
+            if sweeps:  # and not halted when the ledger was read; a halt stands until a person lifts it
+                at = UNLOCK if e.halted else "Clean up what was left before"
+                yield "ok", self.to(at, outcome=decision)
         elif decision == "busy":
-            yield "ok", self.to("What is live?")
+            yield "ok", self.to("Keep the lock meanwhile", self.idle())
             yield "gives up", self.refuse()
         elif decision == "clear":
             yield "ok", self.to("Delete the endpoint that never served")
+            yield "gives up", self.refuse()
         elif decision == "refused":
             yield "ok", self.refuse()
         else:
             yield "ok", self.to("Check before the shift")
-        self.me = self.state.executions[self.n]
+        self.me = self.me._replace(decision="")
         yield from self.fails(self.refuse())
 
     def delete_what_never_served(self) -> Ways:
-        yield from self._delete("What is live?", self.refuse())
+        yield from self._delete("Keep the lock meanwhile", self.refuse())
 
     def _delete(self, then: str, otherwise: State) -> Ways:
         e = self.endpoint
         if e.status in ("InService", "Failed", "UpdateRollbackFailed"):
             gone = e._replace(status="Deleting")
-            broken = "an endpoint that served was deleted" if e.served else ""
-            yield "ok", self.to(then, gone, broken, turned_back=True)
+            broken = self.unlocked() or ("an endpoint that served was deleted" if e.served else "")
+            done = gone._replace(leased=False) if self.mine else gone
+            yield "ok", self.to(then, done, broken, turned_back=self.me.turned_back or then == OURS)
             yield from self.lost(self.to(self.me.at, gone, broken))
         else:
             yield "refused", otherwise
@@ -167,23 +158,35 @@ class Task:
         yield from self.fails(self.refuse())
 
     def note_the_attempt(self) -> Ways:
-        noted = note(self.endpoint, self.me.candidate, "started")
+        noted = note(self.endpoint, self.me, "started")
         if self.me.decision == "verify_only":
-            yield "ok", self.to(LOOK, noted, shifted=True)
+            yield "ok", self.to(LOOK, noted._replace(leased=noted.leased and not self.mine), shifted=True)
         else:
             yield "ok", self.to("Create the endpoint config", noted)
+        yield from self.lost(self.to(self.me.at, noted))
         yield from self.fails(self.refuse())
 
     def create_the_config(self) -> Ways:
         made = self.endpoint._replace(configs=self.endpoint.configs | 1 << self.me.candidate)
-        yield "ok", self.to("Create the endpoint" if self.me.decision == "create" else "Update the endpoint", made)
-        yield from self.fails(self.to(RECOVER))
+        if self.endpoint.configs >> self.me.candidate & 1:
+            yield "refused", self.to(ADOPT)
+        else:
+            yield "ok", self.to("Was it aborted?", made)
+            yield from self.lost(self.to(self.me.at, made))
+        yield from self.fails(self.to(ADOPT))
+        yield from self.fails(self.to(OURS))  # the model's own creation
+
+    def adopt_the_config(self) -> Ways:
+        """It has its name from its content, so what is there is equal."""
+        there = self.endpoint.configs >> self.me.candidate & 1
+        yield ("ok", self.to("Was it aborted?")) if there else ("refused", self.to(OURS))
+        yield from self.fails(self.to(OURS))
 
     # ---- the shift
 
     def _wrong_to_shift(self) -> str:
         e, me = self.endpoint, self.me
-        by_itself = me.trigger != "operator"
+        by_itself = not is_of_people(me)
         if e.status and by_itself and me.candidate < e.live:
             return "a version went backwards unasked"
         if by_itself and me.candidate < me.newest:
@@ -199,8 +202,8 @@ class Task:
         if fits and e.configs >> me.candidate & 1:
             new = e._replace(status="Creating" if creates else "Updating", target=me.candidate, guarded=not creates)
             new = new._replace(live=me.candidate, other_bytes=False) if creates else new
-            broken = self._wrong_to_shift()
-            yield "ok", self.to(LOOK, new, broken, shifted=True)
+            broken = self.unlocked() or self._wrong_to_shift()
+            yield "ok", self.to(LOOK, new._replace(leased=False) if self.mine else new, broken, shifted=True)
             yield from self.lost(self.to(me.at, new, broken))
         else:
             yield "refused", self.to("Did the change begin?")
@@ -209,20 +212,20 @@ class Task:
     def did_it_begin(self) -> Ways:
         e, me = self.endpoint, self.me
         if e.status and me.candidate in (e.live, e.target):
-            yield "ok", self.to(LOOK, shifted=True)
+            yield "ok", self.to(LOOK, self.idle(), shifted=True)
         else:
-            yield "ok" if e.status else "refused", self.to(RECOVER)
-        yield from self.fails(self.to(RECOVER))
+            yield "ok" if e.status else "refused", self.to(OURS)
+        yield from self.fails(self.to(OURS))
 
     def look(self) -> Ways:
         if not self.endpoint.status:
-            yield "refused", self.to(RECOVER)
+            yield "refused", self.to(OURS)
         elif self.endpoint.status in SETTLED:
             yield "ok", self.to("Verify what is live")
         else:
             yield "ok", self.to(LOOK)
             yield "gives up", self.to("Verify what is live")
-        yield from self.fails(self.to(RECOVER))
+        yield from self.fails(self.to(OURS))
 
     # ---- belief
 
@@ -238,31 +241,33 @@ class Task:
         elif verdict == "pending":
             yield "ok", self.to(LOOK)
         yield from (
-            ("bad", s) for s in (self.to(RECOVER),) if verdict != "live" or self.me.decision in ("update", "respec")
+            ("bad", s) for s in (self.to(OURS),) if verdict != "live" or self.me.decision in ("update", "respec")
         )
-        yield from self.fails(self.to(RECOVER))
+        yield from self.fails(self.to(OURS))
 
     def still_approved(self) -> Ways:
         approved = self.state.registry[self.me.candidate - 1] == "approved"
         if approved or not self.setting.has("approval_is_looked_at_again"):
             yield "ok", self.to("Smoke test")
         else:
-            yield "ok", self.to(RECOVER)
-        yield from self.fails(self.to(RECOVER))
+            yield "ok", self.to(OURS)
+        yield from self.fails(self.to(OURS))
 
     def smoke_test(self) -> Ways:
-        yield "ok", self.to("Write the ledger")
-        yield "refused", self.to(RECOVER)
-        yield from self.fails(self.to(RECOVER))
+        yield "ok", self.to("Was it aborted meanwhile?")
+        yield "refused", self.to(OURS)
+        yield from self.fails(self.to(OURS))
 
     # ---- success
 
     def write_the_ledger(self) -> Ways:
         e, me = self.endpoint, self.me
         if e.ledger_fence <= me.fence or not self.setting.has("ledger_write_is_fenced"):
-            before = e.ledger if e.ledger != me.candidate else e.ledger_before
-            new = e._replace(ledger=me.candidate, ledger_before=before, ledger_fence=me.fence, served=True)
+            new = e._replace(
+                ledger=me.candidate, verified=verified_with(e, me.candidate), ledger_fence=me.fence, served=True
+            )
             yield "ok", self.to("Record the attempt", new)
+            yield from self.lost(self.to(me.at, new))
         else:
             yield "refused", self.to(UNLOCK, outcome="unrecorded")
         yield from self.fails(self.to(UNLOCK, outcome="unrecorded"))
@@ -274,7 +279,9 @@ class Task:
             broken = "success, and what is live is not what was asked"
         elif me.withdrawn:
             broken = "success, although the approval was withdrawn meanwhile"
-        new = note(e, me.candidate, "released")
+        elif self.mine and e.wish:
+            broken = "success, although a wish to abort was accepted"
+        new = note(e, me, "released")
         yield (
             "ok",
             self.to(
@@ -284,11 +291,20 @@ class Task:
                 outcome="released",
             ),
         )
+        yield from self.lost(self.to(me.at, new))
         yield from self.fails(self.to(UNLOCK, outcome="unrecorded"))
 
     def mark(self) -> Ways:
         good = self.endpoint._replace(rejected=self.endpoint.rejected & ~(1 << self.me.candidate))
-        yield "ok", self.to("Clean up", good)
+        then = LEFT if self.me.left else "Clean up"
+        yield "ok", self.to(then, good)
+        yield from self.lost(self.to(self.me.at, good))
+        yield from self.fails(self.to(then))
+
+    def mark_what_was_left(self) -> Ways:
+        marked = self.endpoint._replace(rejected=self.endpoint.rejected | 1 << self.me.left)
+        yield "ok", self.to("Clean up", marked)
+        yield from self.lost(self.to(self.me.at, marked))
         yield from self.fails(self.to("Clean up"))
 
     def clean_up(self) -> Ways:
@@ -298,16 +314,16 @@ class Task:
         target = e.target if e.status == "Updating" else 0
         way_back = has("clean_up_spares_the_way_back")
         spared = shipped.spared(
-            e.status, live, target, e.ledger if way_back else 0, e.ledger_before if way_back else 0,
-            me.last_good if way_back else 0,
+            e.status, live, target, e.verified if way_back else (), me.last_good if way_back else 0
         )  # fmt: skip
         gone = e.configs & ~spared
-        broken = ""
+        broken = self.unlocked()
         if (live and gone >> live & 1) or (target and gone >> target & 1):
             broken = "a config that serves was deleted"
-        elif any(v and gone >> v & 1 for v in (e.ledger, e.ledger_before)):
+        elif any(gone >> v & 1 for v in e.verified[: shipped.SPEC.keep_versions]):
             broken = "a way back was deleted"
         yield "ok", self.to(after, e._replace(configs=e.configs & spared), broken)
+        yield from self.lost(self.to(me.at, e._replace(configs=e.configs & spared), broken))
         yield from self.fails(self.to(after))
 
     # ---- failure
@@ -322,7 +338,7 @@ class Task:
             outcome = "rolled_back" if me.shifted or me.turned_back else "refused"
             yield "ok", self.to("Clean up what is left", outcome=outcome)
         elif helps == "wait":
-            yield "ok", self.to(RECOVER)
+            yield "ok", self.to(OURS, self.idle())
             yield "gives up", self.to("Halt automation", outcome="halted")
         elif helps == "roll_back" and not me.turned_back:
             yield "ok", self.to("Roll back to blue")
@@ -337,17 +353,20 @@ class Task:
         halt = self.to("Halt automation", outcome="halted")
         if e.status == "InService" and e.configs >> me.last_good & 1:
             new = e._replace(status="Updating", target=me.last_good, guarded=False)
-            yield "ok", self.to(RECOVER, new, turned_back=True)
-            yield from self.lost(self.to(me.at, new))
+            broken = self.unlocked()
+            yield "ok", self.to(OURS, new._replace(leased=False) if self.mine else new, broken, turned_back=True)
+            yield from self.lost(self.to(me.at, new, broken))
         else:
             yield "refused", halt
         yield from self.fails(halt)
 
     def delete_failed(self) -> Ways:
-        yield from self._delete(RECOVER, self.to("Halt automation", outcome="halted"))
+        yield from self._delete(OURS, self.to("Halt automation", outcome="halted"))
 
     def halt(self) -> Ways:
-        yield "ok", self.to("Record the failed attempt", self.endpoint._replace(halted=True))
+        halted = self.endpoint._replace(halted=True)
+        yield "ok", self.to("Record the failed attempt", halted)
+        yield from self.lost(self.to(self.me.at, halted))
         yield from self.fails(self.to("Record the failed attempt"))
 
     def record_the_failure(self) -> Ways:
@@ -356,15 +375,20 @@ class Task:
         failed = e._replace(failed=e.failed | 1 << me.candidate)
         serves = e.status == "InService" and e.live == me.candidate != me.last_good and me.outcome == "rolled_back"
         broken = "a version that failed is left serving" if serves else ""
-        yield "ok", self.to(then, note(failed, me.candidate, "failed"), broken)
+        yield "ok", self.to(then, note(failed, me, "failed"), broken)
+        yield from self.lost(self.to(me.at, note(failed, me, "failed"), broken))
         yield from self.fails(self.to(then))
 
     def mark_rejected(self) -> Ways:
-        yield "ok", self.to(UNLOCK, self.endpoint._replace(rejected=self.endpoint.rejected | 1 << self.me.candidate))
+        marked = self.endpoint._replace(rejected=self.endpoint.rejected | 1 << self.me.candidate)
+        yield "ok", self.to(UNLOCK, marked)
+        yield from self.lost(self.to(self.me.at, marked))
         yield from self.fails(self.to(UNLOCK))
 
     def note_the_refusal(self) -> Ways:
-        yield "ok", self.to(UNLOCK, note(self.endpoint, self.me.candidate, "refused"))
+        noted = note(self.endpoint, self.me, "refused")
+        yield "ok", self.to(UNLOCK, noted)
+        yield from self.lost(self.to(self.me.at, noted))
         yield from self.fails(self.to(UNLOCK))
 
     # ---- ends
@@ -373,8 +397,8 @@ class Task:
         quiet = self.me.outcome in ("nothing", "superseded")
         then = "ended" if quiet else "Tell"
         if self.endpoint.owner == self.n + 1:
-            yield "ok", self.to(then, self.endpoint._replace(owner=FREE))
-            yield from self.lost(self.to(UNLOCK, self.endpoint._replace(owner=FREE)))
+            yield "ok", self.to(then, freed(self.endpoint))
+            yield from self.lost(self.to(UNLOCK, freed(self.endpoint)))
         else:
             yield "refused", self.to(then)
         yield from self.fails(self.to(then))
@@ -388,6 +412,7 @@ class Task:
 
     def note_telling(self) -> Ways:
         yield "ok", self.to("ended", noted=True)
+        yield from self.lost(self.to(self.me.at, noted=True))
         yield from self.fails(self.to("ended", lost_word=True))
 
 
@@ -398,10 +423,16 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
     "Read the version": Task.read_the_version,
     "What is live?": Task.what_is_live,
     "Read the ledger": Task.read_the_ledger,
+    "Plan the release": Task.plan_the_release,
+    "Keep the lock meanwhile": Task.keep_the_lock,
     "Delete the endpoint that never served": Task.delete_what_never_served,
     "Check before the shift": Task.check_before_the_shift,
     "Note the attempt": Task.note_the_attempt,
     "Create the endpoint config": Task.create_the_config,
+    ADOPT: Task.adopt_the_config,
+    "Was it aborted?": Task.was_it_aborted,
+    "Was it aborted meanwhile?": Task.was_it_aborted,
+    OURS: Task.still_ours,
     "Create the endpoint": Task.change,
     "Update the endpoint": Task.change,
     "Did the change begin?": Task.did_it_begin,
@@ -412,6 +443,7 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
     "Write the ledger": Task.write_the_ledger,
     "Record the attempt": Task.record_the_attempt,
     "Mark the lifecycle stage": Task.mark,
+    LEFT: Task.mark_what_was_left,
     "Clean up": Task.clean_up,
     "Clean up what was left before": Task.clean_up,
     RECOVER: Task.recover,
@@ -426,11 +458,12 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
     "Tell": Task.tell,
     "Note that it was told": Task.note_telling,
 }
-WRITING = frozenset(TASKS) - {
-    "Read the registry", "Take the lock", "Read the registry again", "Read the version", "What is live?",
-    "Read the ledger", "Check before the shift", "Note the refusal", UNLOCK, "Tell", "Note that it was told",
-}  # fmt: skip
-"""Where an execution may change the endpoint, its configs or what the ledger says is live."""
+WRITING = frozenset({
+    "Create the endpoint", "Update the endpoint", "Delete the endpoint that never served", "Roll back to blue",
+    "Delete the endpoint of a failed first release", "Write the ledger", "Record the attempt", "Clean up",
+    "Clean up what is left", "Clean up what was left before", "Halt automation",
+})  # fmt: skip
+"""Where an execution changes the endpoint, its configs or what the ledger says is live."""
 
 
 def ways(setting: Setting, state: State, n: int) -> Ways:

@@ -10,10 +10,12 @@ from release_proof.protocol import (
     Setting,
     State,
     disturb,
+    freed,
     newest_approved,
     put_endpoint,
     put_execution,
     spend,
+    verified_with,
 )
 from release_proof.tasks import GOOD, WRITING, ways
 
@@ -58,11 +60,23 @@ def _people(setting: Setting, state: State) -> Iterator[Move]:
             if word == "withdrawn" and asks:
                 after = put_execution(after, n, execution._replace(withdrawn=True))
         yield ("person", word, str(version)), after
+    for n, endpoint in enumerate(state.endpoints):
+        sealed = endpoint.sealed and setting.has("seal_refuses_a_late_wish")
+        alive = endpoint.owner not in (FREE, GHOST) and state.executions[endpoint.owner - 1].at != BAD_END
+        if state.budget.aborts and alive and not sealed and not endpoint.wish:
+            wished = put_endpoint(state, n, endpoint._replace(wish=True))
+            yield ("person", "abort", str(n)), spend(disturb(wished, n), "aborts")
+        if endpoint.held:
+            yield ("person", "resume", str(n)), disturb(put_endpoint(state, n, endpoint._replace(held=False)), n)
+        elif state.budget.holds:
+            holding = put_endpoint(state, n, endpoint._replace(held=True))
+            yield ("person", "hold", str(n)), spend(disturb(holding, n), "holds")
 
 
 WATCHED = frozenset({
     "Check before the shift", "Note the attempt", "Create the endpoint config", "Create the endpoint",
-    "Update the endpoint", "Did the change begin?", "Look at the endpoint", "Verify what is live",
+    "Update the endpoint", "Did the change begin?", "Look at the endpoint", "Verify what is live", "Was it aborted?",
+    "Is the endpoint config already there?",
 })  # fmt: skip
 
 
@@ -77,14 +91,17 @@ def _starts(setting: Setting, state: State, n: int) -> Iterator[Move]:
                 spend(put_execution(state, n, began._replace(trigger="approval")), "starts"),
             )
         sweeping = any(e.at and e.endpoint == number and e.trigger == "reconcile" for e in state.executions)
-        if setting.has("sweep_finds_lost_approvals") and not state.endpoints[number].swept and not sweeping:
+        idle = state.endpoints[number].swept and not setting.everything
+        if setting.has("sweep_finds_lost_approvals") and not idle and not sweeping:
             yield (f"execution {n}", "start", "reconcile"), put_execution(state, n, began._replace(trigger="reconcile"))
+        if setting.everything and newest_approved(state):
+            yield (f"execution {n}", "start", "spec"), put_execution(state, n, began._replace(trigger="spec"))
         if state.budget.operators:
             for version, status in enumerate(state.registry, 1):
-                if status == "approved":
-                    asked = began._replace(trigger="operator", asked=version)
+                for wish in setting.wishes if status == "approved" or setting.everything else ():
+                    asked = began._replace(trigger=wish, asked=version)
                     after = spend(put_execution(disturb(state, number), n, asked), "operators")
-                    yield (f"execution {n}", "start", f"operator {version}"), after
+                    yield (f"execution {n}", "start", f"{wish} {version}"), after
 
 
 def _end(state: State, n: int) -> State:
@@ -104,7 +121,7 @@ def _settle(setting: Setting, state: State, n: int) -> State:
     endpoint, has = state.endpoints[me.endpoint], setting.has
     mine = endpoint.owner == n + 1
     if has("dead_owner_frees_the_lock") and (mine or not has("lock_is_freed_only_by_its_owner")):
-        endpoint = endpoint._replace(owner=FREE)
+        endpoint = freed(endpoint)
     told = me.told
     if has("bad_ends_are_told_by_the_rule") and not (me.noted and has("telling_is_claimed")):
         told += 1
@@ -147,14 +164,17 @@ def _ledger(setting: Setting, state: State, n: int) -> Iterator[Move]:
         version, fence = endpoint.late
         new = endpoint._replace(late=(0, 0))
         if endpoint.ledger_fence <= fence or not setting.has("ledger_write_is_fenced"):
-            before = endpoint.ledger if endpoint.ledger != version else endpoint.ledger_before
-            new = new._replace(ledger=version, ledger_before=before, ledger_fence=fence, served=True)
+            verified = verified_with(endpoint, version)
+            new = new._replace(ledger=version, verified=verified, ledger_fence=fence, served=True)
         yield (f"ledger {n}", "late write", str(version)), put_endpoint(state, n, new)
     owner = endpoint.owner
-    if owner != FREE:
-        alive = owner != GHOST and state.executions[owner - 1].at != BAD_END
-        if not alive or not setting.has("no_release_outlives_its_lock"):
-            yield (f"ledger {n}", "lock expires", ""), put_endpoint(state, n, endpoint._replace(owner=FREE))
+    if owner == FREE:
+        return
+    after = put_endpoint(state, n, freed(endpoint))
+    if owner == GHOST or state.executions[owner - 1].at == BAD_END:
+        yield (f"ledger {n}", "lock expires", ""), after
+    elif state.budget.expiries and not (endpoint.leased and setting.has("a_lease_outlasts_its_changes")):
+        yield (f"ledger {n}", "lock expires", ""), spend(disturb(after, n), "expiries")
 
 
 def _service(state: State, n: int) -> Iterator[tuple[str, State]]:
@@ -201,7 +221,7 @@ def violation(state: State) -> str:
 def settled(state: State, endpoint: Endpoint) -> bool:
     """The newest approved version is live and the ledger says so, or it is recorded why not."""
     newest = newest_approved(state)
-    if newest == 0 or endpoint.halted or endpoint.status not in ("", "InService"):
+    if newest == 0 or endpoint.halted or endpoint.held or endpoint.status not in ("", "InService"):
         return True
     attempt = endpoint.attempts[newest - 1]
     recorded = attempt.outcome in ("failed", "refused") or (attempt.outcome == "started" and attempt.tries >= 2)

@@ -24,6 +24,7 @@ TRAINING = [
 RELEASE = [
     ("WorkflowReleaseMachineRole", "sagemaker:UpdateEndpoint"),
     ("WorkflowReleaseMachineRole", "dynamodb:PutItem"),
+    ("WorkflowReleaseMachineRole", "dynamodb:UpdateItem"),
     ("WorkflowHostingRole", "s3:GetObject"),
     ("WorkflowStagesPreflightRole", "cloudwatch:DescribeAlarms"),
     ("WorkflowStagesVerifyRole", "sagemaker:DescribeEndpoint"),
@@ -91,6 +92,7 @@ def test_training_needs(app: Any, role: str, action: str) -> None:
     assert_denied(app, name, action)
 
 
+@pytest.mark.fault("D09")
 @pytest.mark.parametrize(("role", "action"), RELEASE)
 def test_a_release_needs(app: Any, hand_register: Callable[..., str], role: str, action: str) -> None:
     before = app.endpoint()["EndpointConfigName"]
@@ -128,3 +130,17 @@ def test_a_good_run_is_never_denied(app: Any, hand_register: Callable[..., str])
     audit = app.cloud.audit()
     assert audit["enforced"] is True
     assert audit["denied"] == before, [c for c in audit["calls"] if c["decision"] != "allowed"][-3:]
+
+
+def test_a_release_that_aims_alarms_needs(
+    app: Any, declared: Callable[..., None], hand_register: Callable[..., str]
+) -> None:
+    """The role is there only where alarms watch the new fleet alone."""
+    declared(("    server_errors:", "    new_fleet_only: true\n    server_errors:"))
+    before, known, arn = app.endpoint()["EndpointConfigName"], app.known("ReleaseMachine"), hand_register()
+    with without(app, "WorkflowStagesAimRole", "cloudwatch:PutMetricAlarm") as name:
+        app.approve(arn)
+        (ended,) = app.ends_since("ReleaseMachine", known)
+    assert ended.error == "ReleaseRefused"
+    assert_denied(app, name, "cloudwatch:PutMetricAlarm")
+    assert app.endpoint()["EndpointConfigName"] == before

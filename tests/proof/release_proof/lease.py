@@ -1,0 +1,71 @@
+"""How long after a renewal of the lock the changes come that it stands for, at worst, read off the definition.
+
+A call takes its full time limit in every attempt, a retry its longest delay. A loop without a renewal has no longest
+way: infinity.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from math import inf
+from typing import Any
+
+RENEWALS = frozenset({
+    "Take the lock", "Keep the lock meanwhile", "Was it aborted?", "Was it aborted meanwhile?",
+    "Is it still ours to put right?",
+})  # fmt: skip
+CHANGES = frozenset({
+    "Delete the endpoint that never served", "Create the endpoint", "Update the endpoint", "Roll back to blue",
+    "Delete the endpoint of a failed first release", "Clean up", "Clean up what is left",
+    "Clean up what was left before", "Halt automation", "Write the ledger", "Mark the lifecycle stage",
+    "Mark it rejected", "Record the attempt", "Record the failed attempt",
+})  # fmt: skip
+"""States that change the endpoint, its configs, or what all executions decide by."""
+
+
+def seconds(state: Mapping[str, Any]) -> float:
+    """The longest that one visit of the state takes."""
+    if state["Type"] == "Wait":
+        return float(state["Seconds"])
+    if state["Type"] != "Task":
+        return 0.0
+    attempts, delays = 1, 0.0
+    for retry in state.get("Retry", []):
+        most = retry.get("MaxAttempts", 3)
+        interval, rate = retry.get("IntervalSeconds", 1), retry.get("BackoffRate", 2.0)
+        limit = retry.get("MaxDelaySeconds", inf)
+        attempts += most
+        delays += sum(min(limit, interval * rate**n) for n in range(most))
+    return float(attempts * state["TimeoutSeconds"] + delays)
+
+
+def following(state: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the states that can come next."""
+    for holder in (state, *state.get("Choices", []), *state.get("Catch", [])):
+        if "Next" in holder:
+            yield holder["Next"]
+    if "Default" in state:
+        yield state["Default"]
+
+
+def longest_ways(definition: Mapping[str, Any], renewals: frozenset[str] = RENEWALS) -> dict[str, float]:
+    """For each change, the seconds from the last renewal before it to the end of its own last attempt."""
+    states = definition["States"]
+    before: dict[str, list[str]] = {name: [] for name in states}
+    for name, state in states.items():
+        for after in following(state):
+            before[after].append(name)
+    open_: set[str] = set()
+
+    @lru_cache
+    def until_the_end_of(name: str) -> float:
+        """From a renewal. Minus infinity: no renewal leads here."""
+        if name in renewals:
+            return seconds(states[name])
+        if name in open_:
+            return inf
+        open_.add(name)
+        longest = max((until_the_end_of(one) for one in before[name]), default=-inf)
+        open_.discard(name)
+        return longest + seconds(states[name])
+
+    return {name: until_the_end_of(name) for name in CHANGES if name in states}

@@ -1,0 +1,171 @@
+"""Recorded runs of the real machine are paths of the model; a wrong model, or a wrong machine, is found out."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from release_proof.following import NotAPathError
+from release_proof.protocol import Setting
+from release_proof.random_runs import ALL, RandomRun
+from release_proof.tasks import TASKS
+
+STORIES, SAMPLE = 400, 12
+
+
+def test_runs_of_the_machine_are_paths_of_the_model(
+    definition: dict[str, Any], full: bool, figure: Callable[..., None]
+) -> None:
+    stories, executions, steps = STORIES if full else SAMPLE, 0, 0
+    met: set[str] = set()
+    wrong = []
+    for seed in range(stories):
+        run = RandomRun(definition, seed)
+        try:
+            run.play()
+        except NotAPathError as error:
+            wrong.append(f"seed {seed}: {error}")
+        executions += run.executions
+        steps += run.follower.steps
+        met |= run.follower.met
+    enough = executions >= (1000 if full else SAMPLE)
+    figure("replay: executions followed", f"{executions:,} in {stories} stories", ">= 1,000 in make proof", enough)
+    figure("replay: steps that the model has, too", f"{steps:,}", "all", not wrong)
+    figure("replay: stories that are no path of the model", len(wrong), f"0 {wrong[:1] or ''}".strip(), not wrong)
+    missed = sorted(set(TASKS) - met)
+    figure("replay: tasks met", len(met), f"all {len(TASKS)} in make proof {missed or ''}", not missed or not full)
+
+
+Story = Callable[[RandomRun], None]
+
+
+def found_out(story: Story, definition: dict[str, Any], setting: Setting = ALL) -> bool:
+    """Whether the story, of which every other step is a path, is none."""
+    run = RandomRun(definition, 0, setting)
+    run.sagemaker.fate = lambda _: "good"
+    try:
+        story(run)
+        run.go_on()
+    except NotAPathError:
+        return True
+    finally:
+        run.abandon()
+    return False
+
+
+def one_live(run: RandomRun) -> None:
+    """Version 1 is live, version 2 approved."""
+    run.approve(1)
+    run.begin("approval")
+    run.go_on()
+    run.approve(2)
+
+
+def withdrawn(run: RandomRun) -> None:
+    """While the endpoint shifts."""
+    one_live(run)
+    run.until(run.begin("approval"), "Let it work")
+    run.withdraw(2)
+
+
+def answers_wrong(run: RandomRun) -> None:
+    """Version 2 does not pass its smoke test."""
+    one_live(run)
+    run.account.wrong_answers = {2}
+    run.begin("approval")
+
+
+def rolls_back(run: RandomRun) -> None:
+    """SageMaker takes version 2 back and says InService."""
+    one_live(run)
+    run.sagemaker.fate = lambda action: "rolls_back" if action == "update" else "good"
+    run.begin("approval")
+
+
+def aborted(run: RandomRun) -> None:
+    """While the endpoint shifts."""
+    one_live(run)
+    run.until(run.begin("approval"), "Let it work")
+    run.wish()
+
+
+def older(run: RandomRun) -> None:
+    """The newest version is live and its approval withdrawn, and the one before is what is approved."""
+    one_live(run)
+    run.begin("approval")
+    run.go_on()
+    run.withdraw(2)
+    run.begin("approval")
+
+
+def overtaken(run: RandomRun) -> None:
+    """A slow execution's lock goes to another."""
+    one_live(run)
+    slow = run.begin("approval")
+    run.until(slow, "Let it work")
+    run.outstay()
+    other = run.begin("operator 2")
+    run.until(other, "Read the registry again")
+    run.until(slow, "Was it aborted meanwhile?")
+
+
+def refused(run: RandomRun) -> None:
+    """An alarm is raised before anything begins."""
+    one_live(run)
+    run.account.alarm = "ALARM"
+    run.begin("approval")
+
+
+@pytest.mark.parametrize("story", [withdrawn, answers_wrong, rolls_back, aborted, older, overtaken, refused])
+def test_the_stories_themselves_are_paths(definition: dict[str, Any], story: Story) -> None:
+    assert not found_out(story, definition)
+
+
+@pytest.mark.parametrize(
+    ("guard", "story"),
+    [
+        ("approval_is_looked_at_again", withdrawn),
+        ("failure_makes_the_last_good_live", answers_wrong),
+        ("wish_to_abort_is_looked_for", aborted),
+        ("older_versions_are_superseded", older),
+        ("lock_is_renewed_before_each_change", overtaken),
+    ],
+)
+def test_a_wrong_model_is_found_out(definition: dict[str, Any], guard: str, story: Story) -> None:
+    """One that lacks a guard which the machine has says other steps than the machine takes."""
+    assert found_out(story, definition, replace(ALL, dropped=guard))
+
+
+def _renews_anybodys_lock(states: dict[str, Any]) -> None:
+    states["Was it aborted meanwhile?"]["Arguments"]["ConditionExpression"] = "attribute_not_exists(nothing)"
+
+
+def _takes_in_service_for_success(states: dict[str, Any]) -> None:
+    states["Is it live?"]["Choices"][0]["Condition"] = "{% true %}"
+
+
+def _keeps_the_lock(states: dict[str, Any]) -> None:
+    states["Note the refusal"]["Next"] = "How did it end?"
+
+
+def _hears_no_wish(states: dict[str, Any]) -> None:
+    states["Was it aborted meanwhile?"]["Assign"]["abort"] = {"by": "", "reason": ""}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "story"),
+    [
+        (_renews_anybodys_lock, overtaken),
+        (_takes_in_service_for_success, rolls_back),
+        (_keeps_the_lock, refused),
+        (_hears_no_wish, aborted),
+    ],
+)
+def test_a_wrong_machine_is_found_out(
+    definition: dict[str, Any], spoil: Callable[[dict[str, Any]], None], story: Story
+) -> None:
+    spoilt = copy.deepcopy(definition)
+    spoil(spoilt["States"])
+    assert found_out(story, spoilt)
