@@ -55,7 +55,7 @@ class ReleaseEnding(Construct):
                     ledger.SORT_KEY: {"S": ledger.LOCK},
                 },
                 # The fence stays: it grows by one with each owner.
-                "UpdateExpression": f"REMOVE #owner, expires_at, {ledger.ABORT_BY}, {ledger.ABORT_REASON}",
+                "UpdateExpression": f"REMOVE #owner, expires_at, {', '.join(ledger.WISHES)}",
                 "ConditionExpression": "#owner = :me",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ExpressionAttributeValues": {":me": evaluated(EXECUTION)},

@@ -29,12 +29,9 @@ def check(
         )
     if last_good:
         check_rollback_set(last_good, list(_missing(last_good["config"], endpoints, images, objects)))
-    check_alarms(
-        spec.dimensions_of_alarms(take(event, "config", str)),
-        alarms.describe(spec.alarm_names),
-        judge_state=take(event, "endpoint_exists", bool),
-    )
-    return {"alarms": len(spec.alarm_names)}
+    wanted = {**spec.dimensions_of_alarms(take(event, "config", str)), **spec.dimensions_in_trial()}
+    check_alarms(wanted, alarms.describe(list(wanted)), judge_state=take(event, "endpoint_exists", bool))
+    return {"alarms": len(wanted)}
 
 
 def _missing(config: str, endpoints: Endpoints, images: Images, objects: Objects) -> Iterator[str]:

@@ -17,12 +17,15 @@ What is live: `version` (number), `package_arn`, `config` and `model` (names), `
 `approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
 (configs, newest first), `released_at` (epoch s), `fence`.
 
-The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
+The wish in a lock, from a person: `abort_by` and `abort_reason`, that its owner stop; `promote_by`, `promote_reason`
+and `promote_full` ("true" | "false"), that a trial go on to its next step, or to its end, before its time.
 
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
 at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
-`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN).
+`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN). Of a
+trial also `trial` (its judge's last sentence), `trial_share_percent`, `trial_requests` and `trial_failures` (of the
+challenger, at its last share).
 """
 
 PARTITION_KEY = "pk"
@@ -33,6 +36,10 @@ LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
+PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL = "promote_by", "promote_reason", "promote_full"
+PROMOTION = (PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL)
+WISHES = (ABORT_BY, ABORT_REASON, *PROMOTION)
+"""What a lock loses when its owner changes."""
 RETRAINING = "retraining"
 TOLD = "told"
 

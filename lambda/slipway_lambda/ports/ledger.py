@@ -5,12 +5,11 @@ from typing import Any, Protocol
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts.ledger import (
-    ABORT_BY,
-    ABORT_REASON,
     LOCK,
     PARTITION_KEY,
     SORT_KEY,
     TOLD,
+    WISHES,
     endpoint_key,
     execution_key,
 )
@@ -48,7 +47,7 @@ class DynamoLedger:
             client("dynamodb").update_item,
             Key=_key(endpoint_key(endpoint), LOCK),
             # The fence stays: it grows by one with each owner.
-            UpdateExpression=f"REMOVE #owner, expires_at, {ABORT_BY}, {ABORT_REASON}",
+            UpdateExpression=f"REMOVE #owner, expires_at, {', '.join(WISHES)}",
             ConditionExpression="#owner = :owner",
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),
