@@ -129,6 +129,7 @@ def test_a_good_shadow_is_promoted_and_a_bad_one_is_felt_by_nobody(
     assert set(seen) == {200}
     assert_champion_alone(app, good)
     app.cloud.clear_faults()
+    app.calm()
 
     with clients(app) as seen:
         execution = begin(app, hand_register(constant))
