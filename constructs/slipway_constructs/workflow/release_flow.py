@@ -87,8 +87,11 @@ class ReleaseFlow(Construct):
             then=verification.start,
         )
         verification.wait_with(shift.wait)
-        tried = []
+        tried, refused = [], end.refused
         if functions.judge is not None:
+            # A trial that was cut off and may not go on would stay as it is, with nobody to judge it.
+            left = choice(self, "Was a trial left behind?").when(when("$exists($plan.trial_left)"), recovery)
+            refused = left.otherwise(end.refused)
             trial = ReleaseTrial(
                 self,
                 "Trial",
@@ -113,7 +116,7 @@ class ReleaseFlow(Construct):
             then=shift.update,
         )
         make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
-        guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=end.refused).chain
+        guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=refused).chain
         guard.next(
             choice(self, "Is it there already?")
             .when(when('$plan.decision = "verify_only"'), shift.wait, assign={"shifted": True})

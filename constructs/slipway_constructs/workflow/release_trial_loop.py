@@ -62,8 +62,10 @@ class TrialLoop(Construct):
         says = choice(self, "What does the trial say?").when(when(f'$trial.word = "{Word.PROMOTE}"'), promoted)
         if spec.trial is not None and spec.trial.weights_percent:
             share = self._share(settling)
-            says.when(when(f'$trial.word = "{Word.STEP}" and $trial.hurried'), self._take_the_wish(pause).next(share))
-            says.when(when(f'$trial.word = "{Word.STEP}"'), share)
+            step = f'$trial.word = "{Word.STEP}"'
+            hurried = when(f"{step} and $trial.hurried and $trial_looks > 0")
+            says.when(hurried, self._take_the_wish(pause).next(share))
+            says.when(when(f"{step} and $not($trial.hurried)"), share)
         goes_on = f'$trial.word = "{Word.CONTINUE}" and $trial_looks > 0'
         if synthetic_traffic:
             probe = self._probe(functions)

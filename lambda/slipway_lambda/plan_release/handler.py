@@ -38,6 +38,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "strategy": strategy,
         "strategy_words": words,
         **tried,
+        **({"trial_left": True} if trial.left_behind(now) else {}),
         "model_request": requests.model_request(spec, package),
         "config_request": request,
         "deployment_config": deployment.deployment_config(spec),

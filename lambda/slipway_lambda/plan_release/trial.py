@@ -11,6 +11,7 @@ from slipway_lambda.plan_release.package import Package
 from slipway_lambda.plan_release.situation import Plan, Situation, live_version, on_trial
 
 RESTS = frozenset({Decision.NOTHING, Decision.SUPERSEDED})
+"""Nothing would be done; nor where what starts by itself is refused, since nobody else takes it up."""
 SHIFTS = frozenset({Decision.UPDATE, Decision.RESPEC})
 
 
@@ -41,14 +42,19 @@ def untriable(spec: ReleaseSpec, package: Package, now: Situation) -> Plan | Non
     return None
 
 
+def left_behind(now: Situation) -> bool:
+    """A trial serves, nobody is at it (this execution has the lock), and the ledger knows the way back."""
+    settled = now.endpoint.get("EndpointStatus") == "InService"
+    return settled and on_trial(now) and bool(now.live) and not now.halt
+
+
 def end_trial(spec: ReleaseSpec, now: Situation, plan: Plan) -> Plan:
     """The plan, unless it would leave a trial that was cut off to itself, or shift from two variants to one by steps,
     which SageMaker refuses: then back to the champion alone.
     """
-    rests = plan.decision in RESTS or (spec.trial is None and plan.decision in SHIFTS)
-    if not rests or now.halt or not on_trial(now) or not now.live:
-        return plan
-    if now.endpoint.get("EndpointStatus") != "InService":
+    rests = plan.decision in RESTS or (plan.decision is Decision.REFUSED and now.by_itself)
+    rests = rests or (spec.trial is None and plan.decision in SHIFTS)
+    if not rests or not left_behind(now):
         return plan
     reason = (
         f"A trial was cut off, and nobody goes on with it ({plan.reason}): {now.live['config']} serves alone again."

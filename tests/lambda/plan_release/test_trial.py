@@ -182,6 +182,15 @@ def test_a_trial_that_was_left_is_ended_before_a_shift_by_steps() -> None:
     assert planned(CANARY, 2, endpoint())["decision"] == "update"
 
 
+def test_a_refusal_that_nobody_asked_for_does_not_leave_a_trial_behind() -> None:
+    seen = endpoint("e-v1-12345678", 2)
+    asked = {"asked_version": 9}
+    assert planned(SPEC, 2, seen, trigger="reconcile", **asked)["decision"] == "end_trial"
+    assert planned(SPEC, 2, seen, trigger="operator", **asked)["decision"] == "refused"
+    assert planned(SPEC, 2, seen)["trial_left"]
+    assert "trial_left" not in planned(SPEC, 2, endpoint())
+
+
 def test_a_halted_endpoint_is_left_alone() -> None:
     halt = {"pk": "endpoint#e", "sk": "halt", "cause": "c"}
     assert planned(SPEC, 2, endpoint("e-v1-12345678", 2), LIVE, halt, trigger="reconcile")["decision"] == "nothing"

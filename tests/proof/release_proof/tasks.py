@@ -24,6 +24,7 @@ Way = tuple[str, State]
 Ways = Iterator[Way]
 SETTLED = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
 UNLOCK, RECOVER, LOOK = "Give the lock back", "What is live now?", "Look at the endpoint"
+PUT, LOOK_AT_TRIAL, JUDGE = "Put the challenger beside the champion", "Look at the trial", "Judge the trial"
 GOOD = ("released", "nothing", "superseded")
 
 
@@ -75,6 +76,17 @@ class Task:
         failed = self.me.decision and self.endpoint.attempts[self.me.candidate - 1].outcome == "failed"
         return self.to("Note the refusal" if self.me.decision and not failed else UNLOCK, outcome="refused")
 
+    def give_up(self) -> State:
+        """Refused without having seen a settled endpoint: that does not count as a look at it."""
+        self.me, me = self.me._replace(undisturbed=False), self.me
+        refused, self.me = self.refuse(), me
+        return refused
+
+    def refuse_or_end(self) -> State:
+        """A trial that was cut off and may not go on is ended."""
+        left = self.setting.trial and self.me.seen[0] == "InService" and self.me.seen[2] and self.endpoint.ledger
+        return self.to(RECOVER) if left else self.refuse()
+
     # ---- from the trigger to the plan
 
     def read_the_registry(self) -> Ways:
@@ -114,7 +126,8 @@ class Task:
 
     def what_is_live(self) -> Ways:
         live = self.endpoint.live if self.endpoint.status else 0
-        yield "ok", self.to("Read the ledger", seen=(self.endpoint.status, live))
+        beside = self.endpoint.beside if live else 0
+        yield "ok", self.to("Read the ledger", seen=(self.endpoint.status, live, beside))
         yield from self.fails(self.refuse())
 
     def read_the_ledger(self) -> Ways:
@@ -122,9 +135,11 @@ class Task:
         attempt = e.attempts[me.candidate - 1] if has("one_approval_is_one_attempt") else Attempt()
         halted = e.halted and has("halt_stops_automation")
         decision, good, served = shipped.plan(
-            me.trigger, me.asked, me.candidate, me.fit, me.seen, e.ledger, halted, attempt
+            me.trigger, me.asked, me.candidate, me.fit, me.seen, e.ledger, halted, attempt, trial=self.setting.trial
         )
-        if decision == "superseded" and not has("older_versions_are_superseded"):
+        if decision == "end_trial" and not has("trial_left_behind_is_ended"):
+            decision = "superseded"
+        elif decision == "superseded" and not has("older_versions_are_superseded"):
             decision, good = "update", me.seen[1]
         if decision == "verify_only" and not has("unverified_is_not_done"):
             decision = "nothing"
@@ -136,11 +151,13 @@ class Task:
             yield "ok", self.to(at, outcome=decision)
         elif decision == "busy":
             yield "ok", self.to("What is live?")
-            yield "gives up", self.refuse()
+            yield "gives up", self.give_up()
         elif decision == "clear":
             yield "ok", self.to("Delete the endpoint that never served")
         elif decision == "refused":
             yield "ok", self.refuse()
+        elif decision == "end_trial":
+            yield "ok", self.to(RECOVER)
         else:
             yield "ok", self.to("Check before the shift")
         self.me = self.state.executions[self.n]
@@ -164,7 +181,7 @@ class Task:
 
     def check_before_the_shift(self) -> Ways:
         yield "ok", self.to("Note the attempt")
-        yield from self.fails(self.refuse())
+        yield from self.fails(self.refuse_or_end())
 
     def note_the_attempt(self) -> Ways:
         noted = note(self.endpoint, self.me.candidate, "started")
@@ -172,11 +189,58 @@ class Task:
             yield "ok", self.to(LOOK, noted, shifted=True)
         else:
             yield "ok", self.to("Create the endpoint config", noted)
-        yield from self.fails(self.refuse())
+        yield from self.fails(self.refuse_or_end())
 
     def create_the_config(self) -> Ways:
         made = self.endpoint._replace(configs=self.endpoint.configs | 1 << self.me.candidate)
-        yield "ok", self.to("Create the endpoint" if self.me.decision == "create" else "Update the endpoint", made)
+        me = self.me
+        tried = self.setting.trial and me.decision == "update" and self.setting.has("new_versions_are_tried_first")
+        if tried and me.seen == ("InService", me.last_good, me.candidate):
+            yield "ok", self.to(LOOK_AT_TRIAL, made, shifted=True)
+        else:
+            change = "Create the endpoint" if me.decision == "create" else "Update the endpoint"
+            yield "ok", self.to(PUT if tried else change, made)
+        yield from self.fails(self.to(RECOVER))
+
+    # ---- the trial
+
+    def put_beside(self) -> Ways:
+        e, me = self.endpoint, self.me
+        if e.status in ("InService", "UpdateRollbackFailed") and e.configs >> me.last_good & 1:
+            new = e._replace(status="Updating", target=me.last_good, target_beside=me.candidate, guarded=True)
+            broken = self._wrong_to_shift()
+            yield "ok", self.to(LOOK_AT_TRIAL, new, broken, shifted=True)
+            yield from self.lost(self.to(me.at, new, broken))
+        else:
+            yield "refused", self.to("Did the trial begin?")
+        yield from self.fails(self.to("Did the trial begin?"))
+
+    def did_the_trial_begin(self) -> Ways:
+        e, asked = self.endpoint, (self.me.last_good, self.me.candidate)
+        if e.status and asked in ((e.live, e.beside), (e.target, e.target_beside)):
+            yield "ok", self.to(LOOK_AT_TRIAL, shifted=True)
+        else:
+            yield "ok" if e.status else "refused", self.to(RECOVER)
+        yield from self.fails(self.to(RECOVER))
+
+    def look_at_the_trial(self) -> Ways:
+        if not self.endpoint.status:
+            yield "refused", self.to(RECOVER)
+        elif self.endpoint.status in SETTLED:
+            yield "ok", self.to(JUDGE)
+        else:
+            yield "ok", self.to(LOOK_AT_TRIAL)
+            yield "gives up", self.to(JUDGE)
+        yield from self.fails(self.to(RECOVER))
+
+    def judge(self) -> Ways:
+        """Whatever the traffic says, a trial that is not as it should be ends."""
+        e, me = self.endpoint, self.me
+        approved = self.state.registry[me.candidate - 1] == "approved"
+        sound = e.status == "InService" and (e.live, e.beside) == (me.last_good, me.candidate)
+        if sound and (approved or not self.setting.has("approval_is_looked_at_again")):
+            yield "promote", self.to("Update the endpoint", judged=True)
+        yield "discard", self.to(RECOVER)
         yield from self.fails(self.to(RECOVER))
 
     # ---- the shift
@@ -197,9 +261,13 @@ class Task:
         creates = me.at == "Create the endpoint"
         fits = e.status == "" if creates else e.status in ("InService", "UpdateRollbackFailed")
         if fits and e.configs >> me.candidate & 1:
-            new = e._replace(status="Creating" if creates else "Updating", target=me.candidate, guarded=not creates)
+            new = e._replace(
+                status="Creating" if creates else "Updating", target=me.candidate, target_beside=0, guarded=not creates
+            )
             new = new._replace(live=me.candidate, other_bytes=False) if creates else new
             broken = self._wrong_to_shift()
+            if self.setting.trial and me.decision == "update" and not me.judged:
+                broken = broken or "a version was shifted to that nobody had tried"
             yield "ok", self.to(LOOK, new, broken, shifted=True)
             yield from self.lost(self.to(me.at, new, broken))
         else:
@@ -208,7 +276,7 @@ class Task:
 
     def did_it_begin(self) -> Ways:
         e, me = self.endpoint, self.me
-        if e.status and me.candidate in (e.live, e.target):
+        if e.status and (me.candidate, 0) in ((e.live, e.beside), (e.target, e.target_beside)):
             yield "ok", self.to(LOOK, shifted=True)
         else:
             yield "ok" if e.status else "refused", self.to(RECOVER)
@@ -228,7 +296,8 @@ class Task:
 
     def verify(self) -> Ways:
         e, has = self.endpoint, self.setting.has
-        verdict = shipped.verdict(self.me.candidate, e.status, e.live, e.other_bytes, has("success_needs_the_digest"))
+        digest = has("success_needs_the_digest")
+        verdict = shipped.verdict(self.me.candidate, e.status, e.live, e.other_bytes, digest, e.beside)
         if verdict == "rolled_back" and not has("success_needs_the_live_config"):
             verdict = "live"
         if verdict == "live":
@@ -270,7 +339,7 @@ class Task:
     def record_the_attempt(self) -> Ways:
         e, me = self.endpoint, self.me
         broken = ""
-        if e.live != me.candidate or e.other_bytes:
+        if e.live != me.candidate or e.other_bytes or e.beside:
             broken = "success, and what is live is not what was asked"
         elif me.withdrawn:
             broken = "success, although the approval was withdrawn meanwhile"
@@ -295,15 +364,15 @@ class Task:
         e, me, has = self.endpoint, self.me, self.setting.has
         after = "Record the failed attempt" if me.at == "Clean up what is left" else UNLOCK
         live = e.live if e.status else 0
-        target = e.target if e.status == "Updating" else 0
+        target = e.target if e.status == "Updating" and not e.target_beside else 0
         way_back = has("clean_up_spares_the_way_back")
         spared = shipped.spared(
             e.status, live, target, e.ledger if way_back else 0, e.ledger_before if way_back else 0,
-            me.last_good if way_back else 0,
+            me.last_good if way_back else 0, e.beside,
         )  # fmt: skip
         gone = e.configs & ~spared
         broken = ""
-        if (live and gone >> live & 1) or (target and gone >> target & 1):
+        if (live and not e.beside and gone >> live & 1) or (target and gone >> target & 1):
             broken = "a config that serves was deleted"
         elif any(v and gone >> v & 1 for v in (e.ledger, e.ledger_before)):
             broken = "a way back was deleted"
@@ -315,7 +384,9 @@ class Task:
     def recover(self) -> Ways:
         e, me, has = self.endpoint, self.me, self.setting.has
         served = (me.ever_served or not me.shifted) and has("what_served_is_never_deleted")
-        helps = shipped.helps(e.status, e.live if e.status else 0, me.last_good, served)
+        helps = shipped.helps(e.status, e.live if e.status else 0, me.last_good, served, e.beside)
+        if helps == "roll_back" and e.live == me.last_good and not has("trial_goes_back_to_the_champion"):
+            helps = "nothing"
         if helps == "roll_back" and not has("failure_makes_the_last_good_live"):
             helps = "nothing"
         if helps == "nothing":
@@ -336,7 +407,7 @@ class Task:
         e, me = self.endpoint, self.me
         halt = self.to("Halt automation", outcome="halted")
         if e.status == "InService" and e.configs >> me.last_good & 1:
-            new = e._replace(status="Updating", target=me.last_good, guarded=False)
+            new = e._replace(status="Updating", target=me.last_good, target_beside=0, guarded=False)
             yield "ok", self.to(RECOVER, new, turned_back=True)
             yield from self.lost(self.to(me.at, new))
         else:
@@ -353,8 +424,13 @@ class Task:
     def record_the_failure(self) -> Ways:
         e, me = self.endpoint, self.me
         then = "Mark it rejected" if me.shifted else UNLOCK
+        if me.decision == "end_trial":  # of no version
+            yield "ok", self.to(then)
+            yield from self.fails(self.to(then))
+            return
         failed = e._replace(failed=e.failed | 1 << me.candidate)
-        serves = e.status == "InService" and e.live == me.candidate != me.last_good and me.outcome == "rolled_back"
+        serves = e.live == me.candidate != me.last_good or e.beside == me.candidate
+        serves = serves and e.status == "InService" and me.outcome == "rolled_back"
         broken = "a version that failed is left serving" if serves else ""
         yield "ok", self.to(then, note(failed, me.candidate, "failed"), broken)
         yield from self.fails(self.to(then))
@@ -402,6 +478,10 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
     "Check before the shift": Task.check_before_the_shift,
     "Note the attempt": Task.note_the_attempt,
     "Create the endpoint config": Task.create_the_config,
+    PUT: Task.put_beside,
+    "Did the trial begin?": Task.did_the_trial_begin,
+    LOOK_AT_TRIAL: Task.look_at_the_trial,
+    JUDGE: Task.judge,
     "Create the endpoint": Task.change,
     "Update the endpoint": Task.change,
     "Did the change begin?": Task.did_it_begin,

@@ -63,6 +63,7 @@ def _people(setting: Setting, state: State) -> Iterator[Move]:
 WATCHED = frozenset({
     "Check before the shift", "Note the attempt", "Create the endpoint config", "Create the endpoint",
     "Update the endpoint", "Did the change begin?", "Look at the endpoint", "Verify what is live",
+    "Put the challenger beside the champion", "Did the trial begin?", "Look at the trial", "Judge the trial",
 })  # fmt: skip
 
 
@@ -169,8 +170,9 @@ def _service(state: State, n: int) -> Iterator[tuple[str, State]]:
         yield "Failed", becomes(e._replace(status="Failed", target=0))
     elif e.status == "Updating":
         new = e._replace(status="InService", live=e.target, target=0, guarded=False, other_bytes=False)
+        new = new._replace(beside=e.target_beside, target_beside=0)
         yield "InService on the new config", becomes(new)
-        yield "RollingBack", becomes(e._replace(status="RollingBack", target=0))
+        yield "RollingBack", becomes(e._replace(status="RollingBack", target=0, target_beside=0))
         if state.budget.swaps:
             yield "InService with other bytes", spend(becomes(new._replace(other_bytes=True)), "swaps")
     elif e.status == "RollingBack":
@@ -181,7 +183,7 @@ def _service(state: State, n: int) -> Iterator[tuple[str, State]]:
     elif e.status == "SystemUpdating":
         yield "InService", becomes(e._replace(status="InService"))
     elif e.status == "Deleting":
-        yield "gone", becomes(e._replace(status="", live=0, other_bytes=False))
+        yield "gone", becomes(e._replace(status="", live=0, beside=0, other_bytes=False))
 
 
 def violation(state: State) -> str:
@@ -203,6 +205,8 @@ def settled(state: State, endpoint: Endpoint) -> bool:
     newest = newest_approved(state)
     if newest == 0 or endpoint.halted or endpoint.status not in ("", "InService"):
         return True
+    if endpoint.beside:
+        return False
     attempt = endpoint.attempts[newest - 1]
     recorded = attempt.outcome in ("failed", "refused") or (attempt.outcome == "started" and attempt.tries >= 2)
     replaced = attempt.outcome == "released" and endpoint.status and endpoint.live != newest
