@@ -27,7 +27,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     tried = trial.members(spec, request, back) if trial.tries(spec, plan.decision, now) else {}
     strategy = "all_at_once" if first or (spec.trial and not tried) else spec.strategy
     words = deployment.strategy_words(spec, first=first)
-    words = trial.trial_words(spec) + words if tried else words
+    if trial.wants_trial(spec, plan.decision, now):
+        words = trial.trial_words(spec, tried=bool(tried)) + words
     return {
         "decision": plan.decision,
         "reason": plan.reason,

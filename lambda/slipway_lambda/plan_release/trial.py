@@ -15,9 +15,17 @@ RESTS = frozenset({Decision.NOTHING, Decision.SUPERSEDED})
 SHIFTS = frozenset({Decision.UPDATE, Decision.RESPEC})
 
 
-def tries(spec: ReleaseSpec, decision: Decision, now: Situation) -> bool:
+def wants_trial(spec: ReleaseSpec, decision: Decision, now: Situation) -> bool:
     """A version that replaces another is tried first. Not one that a person goes back to: it was verified before."""
     return spec.trial is not None and decision is Decision.UPDATE and now.trigger != Trigger.ROLLBACK
+
+
+def tries(spec: ReleaseSpec, decision: Decision, now: Situation) -> bool:
+    """Against a champion that a release verified. What serves unverified, since its own release was cut off, is none:
+    without the ledger there would be no way back from a trial beside it.
+    """
+    verified = on_trial(now) or now.live.get("config") == now.endpoint.get("EndpointConfigName")
+    return wants_trial(spec, decision, now) and bool(now.live) and verified
 
 
 def untriable(spec: ReleaseSpec, package: Package, now: Situation) -> Plan | None:
@@ -98,10 +106,12 @@ def trial_request(spec: ReleaseSpec, request: Mapping[str, Any], champion: Mappi
     return {**request, **name, "ProductionVariants": [production, challenger]}
 
 
-def trial_words(spec: ReleaseSpec) -> str:
-    """For people."""
+def trial_words(spec: ReleaseSpec, *, tried: bool) -> str:
+    """What comes before the shift, for people."""
     trial = spec.trial
     assert trial is not None
+    if not tried:
+        return f"without the trial ({spec.strategy}), for what serves was never verified by a release: "
     if spec.strategy == SHADOW:
         how = "shadow: the challenger answers a copy of every request, which nobody gets"
     else:

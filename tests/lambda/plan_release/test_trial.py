@@ -142,6 +142,13 @@ def test_what_is_no_new_version_is_not_tried_and_says_so(version: int, seen: Any
     assert "ab:" not in plan["strategy_words"]
 
 
+@pytest.mark.parametrize("ledger", [{}, {**LIVE, "config": "e-v0-00000000", "version": 0}])
+def test_what_serves_unverified_is_no_champion_and_the_words_say_so(ledger: Any) -> None:
+    plan = planned(SPEC, 2, None, ledger or {"pk": "x", "sk": "y"})
+    assert (plan["decision"], plan["strategy"], "trial_config" in plan) == ("update", "all_at_once", False)
+    assert plan["strategy_words"].startswith("without the trial (ab), for what serves was never verified by a release")
+
+
 def test_a_trial_that_was_cut_off_is_gone_on_with() -> None:
     first = planned()
     cut = attempt(outcome="started", approval=APPROVAL)

@@ -32,6 +32,6 @@ SETTINGS: dict[str, Setting] = {
     "telling_is_claimed": _alone(ONE),
     "sweep_finds_lost_approvals": _alone(ONE._replace(starts=0)),
     "new_versions_are_tried_first": _alone(TWO, trial=True),
-    "trial_left_behind_is_ended": _alone(TWO._replace(crashes=2), trial=True),
-    "trial_goes_back_to_the_champion": _alone(TWO._replace(crashes=1), trial=True),
+    "trial_left_behind_is_ended": _alone(TWO._replace(crashes=2, starts=0), trial=True),
+    "trial_goes_back_to_the_champion": _alone(TWO._replace(crashes=1, starts=0), trial=True),
 }

@@ -96,7 +96,7 @@ class Execution(NamedTuple):
     ever_served: bool = False
     fence: int = 0
     judged: bool = False
-    """Its trial ended with promotion."""
+    """Its trial ended with promotion, or there is no champion to be tried against."""
     shifted: bool = False
     turned_back: bool = False
     withdrawn: bool = False

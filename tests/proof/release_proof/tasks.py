@@ -144,7 +144,9 @@ class Task:
         if decision == "verify_only" and not has("unverified_is_not_done"):
             decision = "nothing"
         known = attempt.outcome == "refused" and me.trigger != "operator"
-        self.me = me = me._replace(decision=decision, last_good=good, ever_served=served, known=known)
+        # What serves and was never verified is no champion to be tried against.
+        judged = not e.ledger or not (me.seen[2] or me.seen[1] == e.ledger)
+        self.me = me = me._replace(judged=judged, decision=decision, last_good=good, ever_served=served, known=known)
         if decision in ("nothing", "superseded"):
             sweeps = decision == "nothing" and me.trigger == "reconcile" and me.seen[0] == "InService"
             at = "Clean up what was left before" if sweeps and not e.halted else UNLOCK
@@ -194,7 +196,8 @@ class Task:
     def create_the_config(self) -> Ways:
         made = self.endpoint._replace(configs=self.endpoint.configs | 1 << self.me.candidate)
         me = self.me
-        tried = self.setting.trial and me.decision == "update" and self.setting.has("new_versions_are_tried_first")
+        tried = self.setting.trial and me.decision == "update" and not me.judged
+        tried = tried and self.setting.has("new_versions_are_tried_first")
         if tried and me.seen == ("InService", me.last_good, me.candidate):
             yield "ok", self.to(LOOK_AT_TRIAL, made, shifted=True)
         else:
