@@ -35,7 +35,8 @@ def taken_back(bench: Bench) -> None:
 def hurried(bench: Bench) -> None:
     """A person asks for the next step at the first look."""
     canary(bench)
-    account, asked = bench.account, []
+    account = bench.account
+    asked: list[str] = []
 
     def ask(execution: str, state: str, when: str) -> None:
         if state == JUDGE and when == BEFORE and not asked:
