@@ -6,9 +6,10 @@ from constructs import Construct
 
 from slipway.config import names
 from slipway.config.model import Model
-from slipway.config.objectives import ErrorRateAlarm, InvocationFloor, LatencyAlarm
+from slipway.config.objectives import Alarms, ErrorRateAlarm, InvocationFloor, LatencyAlarm
 from slipway_lambda.contracts import golden
 from slipway_lambda.contracts.monitoring import COUNTS_NAMESPACE, schedule_name
+from slipway_lambda.contracts.trial import CHALLENGER
 
 PERIODS, BREACHING = 3, 2
 """Two of three periods: one bad second does not send a release back, and a real fault does so within two periods."""
@@ -22,10 +23,11 @@ QUIET, SILENCE = cloudwatch.TreatMissingData.NOT_BREACHING, cloudwatch.TreatMiss
 
 class ReleaseAlarms(Construct):
     """One alarm for each declared objective, on the endpoint's own metrics of the one variant: old and new fleet
-    together, or the new one alone.
+    together, or the new one alone; where the strategy has a trial, a second one on the challenger's variant.
 
-    `names`: all that guard a release, with the user's own; `of_new_fleet`: those that each release aims; `others`:
-    names of those that watch something else than a fleet. Single metrics, since SageMaker does not document metric
+    `names`: all that guard a shift, with the user's own; `of_new_fleet`: those that each release aims; `others`:
+    names of those that watch something else than a fleet; `of_challenger`: names of those that the trial's judge reads,
+    which no update lists. Single metrics, since SageMaker does not document metric
     math for rollback alarms. No actions: SageMaker watches them during an update.
     """
 
@@ -35,27 +37,36 @@ class ReleaseAlarms(Construct):
         self._dimensions = {"EndpointName": endpoint, "VariantName": names.VARIANT}
         self._new = {"EndpointConfigName": NO_CONFIG} if declared.new_fleet_only else {}
         self._made: list[cloudwatch.Alarm] = []
-        self._rate("ServerErrors", "Invocation5XXErrors", declared.server_errors)
-        self._rate("ClientErrors", "Invocation4XXErrors", declared.client_errors)
-        self._latency("Latency", "ModelLatency", "p99", declared.latency_p99)
-        self._latency("LatencyMedian", "ModelLatency", "p50", declared.latency_p50)
-        self._latency("Overhead", "OverheadLatency", "p99", declared.overhead_p99)
+        self._on_fleet(declared, "", self._new)
         self.of_new_fleet = list(self._made) if declared.new_fleet_only else []
         self._floor(declared.invocations)
         self.others = [*self._golden_mismatches(model), *self._violations(model), *declared.own]
-        self.names = [*(a.alarm_name for a in self._made), *self.others]
+        shifting = len(self._made)
+        if model.rollout.tried is not None:
+            self._on_fleet(declared, "Challenger", {"VariantName": CHALLENGER})
+        made = [a.alarm_name for a in self._made]
+        self.names, self.of_challenger = [*made[:shifting], *self.others], made[shifting:]
 
-    def _rate(self, id_: str, metric: str, declared: ErrorRateAlarm | None) -> None:
+    def _on_fleet(self, declared: Alarms, prefix: str, more: dict[str, str]) -> None:
+        self._rate(f"{prefix}ServerErrors", "Invocation5XXErrors", declared.server_errors, more)
+        self._rate(f"{prefix}ClientErrors", "Invocation4XXErrors", declared.client_errors, more)
+        self._latency(f"{prefix}Latency", "ModelLatency", "p99", declared.latency_p99, more)
+        self._latency(f"{prefix}LatencyMedian", "ModelLatency", "p50", declared.latency_p50, more)
+        self._latency(f"{prefix}Overhead", "OverheadLatency", "p99", declared.overhead_p99, more)
+
+    def _rate(self, id_: str, metric: str, declared: ErrorRateAlarm | None, more: dict[str, str]) -> None:
         """0 or 1 for each request, so that the Average is the rate. A quiet minute is not an error; that nobody calls
         at all is judged by the release, which demands requests.
         """
         if declared is not None:
-            of = self._metric(metric, "Average", declared.period_seconds, self._new)
+            of = self._metric(metric, "Average", declared.period_seconds, more)
             self._add(id_, of, declared.percent / 100)
 
-    def _latency(self, id_: str, metric: str, statistic: str, declared: LatencyAlarm | None) -> None:
+    def _latency(
+        self, id_: str, metric: str, statistic: str, declared: LatencyAlarm | None, more: dict[str, str]
+    ) -> None:
         if declared is not None:
-            of = self._metric(metric, statistic, declared.period_seconds, self._new)
+            of = self._metric(metric, statistic, declared.period_seconds, more)
             self._add(id_, of, declared.milliseconds * MICROSECONDS)
 
     def _floor(self, declared: InvocationFloor | None) -> None:

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from slipway.config.model import Model
+from slipway.config.rollout import Strategy
 from slipway_constructs.access import Access, accept_wildcards, grant_key
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.release_resources import ReleaseResources
@@ -23,8 +24,9 @@ REASON = (
 
 
 class ReleaseFunctions(Construct):
-    """`plan`, `inspect`, `aim` (None unless alarms watch the new fleet alone), `preflight`, `verify`, `probe`,
-    `smoke`, `clean_up`: one for each decision of the machine; `settle`: for its bad ends.
+    """`plan`, `inspect`, `aim` (None unless alarms watch the new fleet alone), `preflight`, `judge` (None unless the
+    strategy has a trial), `verify`, `probe`, `smoke`, `clean_up`: one for each decision of the machine; `settle`: for
+    its bad ends.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class ReleaseFunctions(Construct):
         self.inspect = self._inspect()
         self.aim = self._aim(aimed_alarms) if aimed_alarms else None
         self.preflight = self._preflight()
+        self.judge = self._judge() if model.rollout.tried is not None else None
         self.verify = self._verify()
         self.probe = self._probe()
         self.smoke = self._smoke()
@@ -80,6 +83,28 @@ class ReleaseFunctions(Construct):
         _allow(function, ["sagemaker:DescribeEndpointConfig"], [self._at.config_arns])
         _allow(function, ["sagemaker:DescribeModel"], [self._at.model_arns])
         self._read_artefacts(function)
+        return function
+
+    def _judge(self) -> StageFunction:
+        function = StageFunction(
+            self,
+            "Judge",
+            verb="judge_trial",
+            foundation=self._foundation,
+            timeout=Duration.minutes(1),
+            memory_mib=512,
+            environment={"LEDGER_TABLE": self._foundation.ledger.table_name},
+        )
+        _allow(function, ["sagemaker:DescribeEndpoint"], [self._at.endpoint_arn])
+        _allow(function, ["sagemaker:DescribeModelPackage"], [self._at.version_arns])
+        _allow(function, ["cloudwatch:GetMetricStatistics", "cloudwatch:DescribeAlarms"], ["*"])
+        _allow(function, ["dynamodb:UpdateItem"], [self._foundation.ledger.table_arn])
+        grant_key(self._foundation.keys.models, _role(function), "kms:Decrypt")
+        if self._model.rollout.strategy is Strategy.SHADOW:
+            access, captured = Access(_role(function)), f"{self._model.name}/capture/{self._at.endpoint}/*"
+            access.list(self._foundation.capture, captured)
+            access.read(self._foundation.capture, captured)
+        _settle(function)
         return function
 
     def _verify(self) -> StageFunction:

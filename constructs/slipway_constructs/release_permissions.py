@@ -26,6 +26,7 @@ def grant_release(
         functions.inspect,
         *((functions.aim,) if functions.aim else ()),
         functions.preflight,
+        *((functions.judge,) if functions.judge else ()),
         functions.verify,
         functions.probe,
         functions.smoke,
@@ -46,6 +47,9 @@ def grant_release(
         (["lambda:InvokeFunction"], [f.function_arn for f in stages]),
     ):
         role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+    if functions.judge:
+        shares = ["sagemaker:UpdateEndpointWeightsAndCapacities"]
+        role.add_to_policy(iam.PolicyStatement(actions=shares, resources=[at.endpoint_arn]))
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["iam:PassRole"],

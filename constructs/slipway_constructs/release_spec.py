@@ -7,6 +7,7 @@ from slipway.config.model import Model
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.job_roles import LOCAL_DISKS
 from slipway_constructs.release_alarms import ReleaseAlarms
+from slipway_constructs.release_trial_spec import trial_spec
 from slipway_lambda.contracts.release import ReleaseSpec
 
 
@@ -44,4 +45,5 @@ def release_spec(
         keep_versions=rollout.keep_versions,
         smoke_records=rollout.smoke_test.records,
         smoke_tolerance=rollout.smoke_test.tolerance,
+        trial=trial_spec(model, alarm_names=tuple(alarms.of_challenger)),
     )

@@ -14,6 +14,7 @@ from slipway.config.base import Clash, Declared, Name, refuse, says
 from slipway.config.endpoint import Endpoint, InstanceType
 from slipway.config.rollout import Rollout
 from slipway.config.shift import Shift, shift_clashes
+from slipway.config.trial_rules import trial_clashes
 
 ColumnName = Annotated[
     str,
@@ -339,7 +340,7 @@ class Model(Declared):
         ]
 
     def _unfit_rollout(self) -> list[Clash]:
-        return shift_clashes(self.rollout, self.endpoint)
+        return [*shift_clashes(self.rollout, self.endpoint), *trial_clashes(self.rollout, self.endpoint)]
 
     @property
     def shift(self) -> Shift:

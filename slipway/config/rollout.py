@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from slipway.config.base import Clash, Declared, refuse
 from slipway.config.objectives import Alarms
+from slipway.config.trial import Trial
 
 
 class Strategy(StrEnum):
@@ -17,6 +18,12 @@ class Strategy(StrEnum):
     CANARY = "canary"
     LINEAR = "linear"
     ROLLING = "rolling"
+    SHADOW = "shadow"
+    AB = "ab"
+
+
+TRIALS = frozenset({Strategy.SHADOW, Strategy.AB})
+"""Champion and challenger side by side first; then all traffic at once."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ USES = {
     Strategy.CANARY: _BLUE_GREEN | {"canary_percent", "bake_seconds"},
     Strategy.LINEAR: _BLUE_GREEN | {"step_percent", "bake_seconds"},
     Strategy.ROLLING: frozenset({"batch_percent", "rollback_batch_percent", "bake_seconds"}),
+    Strategy.SHADOW: _BLUE_GREEN | {"trial"},
+    Strategy.AB: _BLUE_GREEN | {"trial"},
 }
 """Fields that only some strategies have: one that would do nothing is refused where it is written."""
 
@@ -57,7 +66,8 @@ class Rollout(Declared):
 
     strategy: Strategy = Strategy.CANARY
     """`canary` and `linear` shift traffic to a second whole fleet, in two steps or in equal ones; `rolling` replaces
-    instances batch by batch, without a second fleet."""
+    instances batch by batch, without a second fleet. `shadow` and `ab` first try the challenger beside the champion, on
+    copies of the requests or on a growing share of them; then all traffic shifts at once."""
     canary_percent: Annotated[int, Field(ge=1, le=50)] = 50
     """Share of capacity in the canary. SageMaker refuses more than 50; it is whole instances, at least one."""
     step_percent: Annotated[int, Field(ge=10, le=50)] = 25
@@ -75,6 +85,8 @@ class Rollout(Declared):
     timeout_seconds: Annotated[int, Field(ge=600, le=28800)] | None = None
     """SageMaker's MaximumExecutionTimeoutInSeconds: must exceed the sum of the waits. Default: what waits and starting
     instances need, at least 3600."""
+    trial: Trial | None = None
+    """With `shadow` and `ab`: how the challenger is tried. Default: every field's own."""
     alarms: Alarms = Alarms()
     minimum_requests: Annotated[int, Field(ge=1)] = 100
     """Requests the new fleet must have answered before a release counts as good. No data is not health."""
@@ -83,6 +95,13 @@ class Rollout(Declared):
     smoke_test: SmokeTest = SmokeTest()
     keep_versions: Annotated[int, Field(ge=1, le=10)] = 2
     """Versions, the live one included, whose model and config stay as rollback targets."""
+
+    @property
+    def tried(self) -> Trial | None:
+        """The trial that comes before the shift; None where there is none."""
+        if self.strategy not in TRIALS:
+            return None
+        return Trial() if self.trial is None else self.trial
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:

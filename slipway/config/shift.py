@@ -5,7 +5,7 @@ from math import ceil
 
 from slipway.config.base import Clash
 from slipway.config.endpoint import Endpoint
-from slipway.config.rollout import ROLLBACK, SHARES, Rollout, Share, Strategy
+from slipway.config.rollout import ROLLBACK, SHARES, TRIALS, Rollout, Share, Strategy
 from slipway_lambda.contracts.shift import steps_of, whole_instances
 
 MOST_SECONDS = 28_800
@@ -22,8 +22,8 @@ COUNT = (("rollout", "strategy"), ("endpoint", "instance_count"))
 class Shift:
     """`step_instances` take traffic at a time, in `steps` steps; `bakes` of them are waited for, all waits together
     `waits_seconds`. `starts` fleets or batches start one after another, `recovery_starts` on the way back.
-    `peak_instances`: old and new together at most, also on
-    the way back. `timeout_seconds`: the declared limit, or one that waits and
+    `peak_instances`: old and new together at most, in a trial and on
+    the way back too. `timeout_seconds`: the declared limit, or one that waits and
     starts fit in.
     """
 
@@ -58,7 +58,9 @@ class Shift:
             waits_seconds=waits,
             starts=starts,
             recovery_starts=steps_of(count, min(back, whole_instances(count, 50))) if rolling else 1,
-            peak_instances=count + size + back if rolling else 2 * count,
+            # A trial serves from two fleets, and each exchange of endpoint configs starts whole new ones beside them:
+            # both at its beginning, the promoted one at its end.
+            peak_instances=count + size + back if rolling else 3 * count if strategy in TRIALS else 2 * count,
             timeout_seconds=rollout.timeout_seconds or max(LEAST_DERIVED_SECONDS, least),
         )
 

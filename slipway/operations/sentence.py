@@ -63,4 +63,9 @@ def _capacity(preview: Preview) -> str:
         more = ceil(_size(rolling["MaximumBatchSize"], spec.instance_count))
         return f"{more} more × {spec.instance_type} at a time, for about {time} and the start of each batch"
     more = spec.instance_count
+    if "trial_config" in preview.plan and spec.trial is not None:
+        return (
+            f"doubles capacity ({more} more × {spec.instance_type}) for at most {duration(spec.trial.seconds)}, and"
+            f" trebles it while fleets are exchanged: at the trial's beginning, and for about {time} at its end"
+        )
     return f"doubles capacity ({more} more × {spec.instance_type}) for about {time} and the start of the new fleet"

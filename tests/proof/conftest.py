@@ -17,7 +17,7 @@ from stacks.registry import RegistryStack
 from stacks.release import ReleaseStack
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
-MODEL = {
+MODEL: dict[str, Any] = {
     "name": "flight-delays",
     "problem": {"type": "binary_classification", "target": "arr_late"},
     "data": {
@@ -36,10 +36,23 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def definition(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The machine's definition as the template has it, with functions named by their handlers."""
-    model = Model.model_validate(MODEL)
+    """The canary's machine, as the template has it, with functions named by their handlers."""
+    return _synthesised(root, tmp_path_factory.mktemp("proof"), {})
+
+
+@pytest.fixture(scope="session")
+def trials(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The machines with a trial, by strategy."""
+    short = {"bake_seconds": None, "trial": {"seconds": 3600, "step_seconds": 300}}
+    return {s: _synthesised(root, tmp_path_factory.mktemp(s), {**short, "strategy": s}) for s in ("shadow", "ab")}
+
+
+def _synthesised(root: Path, outdir: Path, rollout: dict[str, Any]) -> dict[str, Any]:
+    """The definition for a declaration with other members of `rollout`; None: left out."""
+    members = {k: v for k, v in {**MODEL["rollout"], **rollout}.items() if v is not None}
+    model = Model.model_validate({**MODEL, "rollout": members})
     app = App(
-        outdir=str(tmp_path_factory.mktemp("proof")),
+        outdir=str(outdir),
         builtin_cloud_formation_validation=False,
         context=json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"],
     )

@@ -14,11 +14,13 @@ WHOLE = Setting(endpoints=2, executions=3, budget=Budget(starts=3, operators=1, 
 """Two endpoints of one model group, three executions at a time, and every kind of trouble."""
 
 
-def test_no_invariant_is_violated(full: bool, figure: Callable[..., None]) -> None:
-    found = search(WHOLE, most_states=400_000 if full else 10_000)
-    figure("model: states, two endpoints and three executions", found.states, ">= 100,000 in make proof",
+@pytest.mark.parametrize("trial", [False, True], ids=["shift", "trial"])
+def test_no_invariant_is_violated(trial: bool, full: bool, figure: Callable[..., None]) -> None:
+    found = search(replace(WHOLE, trial=trial), most_states=400_000 if full else 10_000)
+    kind = ", with trials" if trial else ""
+    figure(f"model{kind}: states, two endpoints and three executions", found.states, ">= 100,000 in make proof",
            found.states >= (100_000 if full else 10_000))  # fmt: skip
-    figure("model: violations", found.violated or 0, "0", not found.violated)
+    figure(f"model{kind}: violations", found.violated or 0, "0", not found.violated)
 
 
 def test_every_guard_has_its_setting() -> None:
@@ -40,6 +42,7 @@ def test_a_guard_that_is_none_is_refused() -> None:
         Setting(dropped="lokc")
 
 
-def test_the_model_knows_the_tasks_of_the_machine(definition: dict[str, dict[str, dict[str, str]]]) -> None:
-    tasks = {name for name, state in definition["States"].items() if state["Type"] == "Task"}
+def test_the_model_knows_the_tasks_of_the_machine(trials: dict[str, dict[str, dict[str, dict[str, str]]]]) -> None:
+    """One with trials has the others' tasks too."""
+    tasks = {name for name, state in trials["ab"]["States"].items() if state["Type"] == "Task"}
     assert set(TASKS) - {"Tell", "Note that it was told"} <= tasks

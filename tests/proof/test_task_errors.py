@@ -8,7 +8,7 @@ no lock, and no config or model that nothing needs. A halt is a safe end only wh
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from release_proof.account import ENDPOINT
 from release_proof.errors import errors_of, integration
 from release_proof.machine import AFTER, BEFORE, Bench, Fault, visited
 from release_proof.scenarios import ALL, Place, begin, canary, first, mixed, places, silently_rolled_back
+from release_proof.trial_scenarios import ALL_WITH_TRIALS, unanswered_share
 
 KINDS = {"once": (BEFORE, 1), "always": (BEFORE, 10**6), "after the effect": (AFTER, 1)}
 HALTING = {
@@ -31,6 +32,13 @@ HALTING = {
 }
 TROUBLED = 4 * 3600 + 1800
 """Longer than any lock lasts."""
+CHANGING = (
+    "Update the endpoint",
+    "Create the endpoint",
+    "Roll back to blue",
+    "Put the challenger beside the champion",
+    "Give the challenger its next share",
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,9 @@ def cases(definition: dict[str, Any]) -> list[Case]:
     return list(_cases(definition))
 
 
-def _cases(definition: dict[str, Any]) -> Iterator[Case]:
+def _cases(definition: dict[str, Any], scenarios: Sequence[Callable[[Bench], None]] = ALL) -> Iterator[Case]:
     paths = {}
-    for scenario in ALL:
+    for scenario in scenarios:
         one = Bench(definition)
         scenario(one)
         paths[scenario] = visited(begin(one, scenario))
@@ -78,12 +86,12 @@ def faults_of(definition: dict[str, Any], case: Case, halts: Counter[str]) -> li
     record = begin(one, case.place.scenario)
     found = list(_right_after(one, record, told_before))
     one.host.faults = []
-    account.alarm, account.requests = "OK", 100
+    account.alarm, account.requests, account.trial_requests, account.trial_failures = "OK", 100, 10_000, 0
     halted = bool(account.fact("halt")) or account.status == "UpdateRollbackFailed"
     if halted and not account.notices:
         found.append("halted, and nobody was told")
     halts[case.place.state] += halted
-    one.clock.sleep(TROUBLED)
+    one.clock.sleep(definition["TimeoutSeconds"] / 2)  # longer than any lock lasts
     one.sweep(3)
     found += list(_in_the_end(one, halted=halted))
     assert fault.struck, f"the fault was never met: {case}"
@@ -116,9 +124,8 @@ def _failures(one: Bench) -> list[Any]:
 
 
 def _shifts(one: Bench, execution: str) -> bool:
-    changing = ("Update the endpoint", "Create the endpoint", "Roll back to blue")
     return any(
-        a.execution == execution and a.state in changing and a.outcome in ("ok", "lost") for a in one.host.attempts
+        a.execution == execution and a.state in CHANGING and a.outcome in ("ok", "lost") for a in one.host.attempts
     )
 
 
@@ -146,20 +153,56 @@ SAMPLE = 40
 def test_every_error_of_every_task_ends_safely(
     definition: dict[str, Any], cases: list[Case], full: bool, figure: Callable[..., None]
 ) -> None:
+    _all_safe("", definition, cases, full=full, figure=figure)
+
+
+@pytest.mark.parametrize("strategy", ["shadow", "ab"])
+def test_every_error_of_every_task_of_a_trial_ends_safely(
+    strategy: str,
+    definition: dict[str, Any],
+    trials: dict[str, dict[str, Any]],
+    full: bool,
+    figure: Callable[..., None],
+) -> None:
+    """Every case of the tasks that only a trial has; of those it shares with the canary's machine, which has its own
+    table, one case of each state and kind.
+    """
+    machine = trials[strategy]
+    scenarios = [s for s in ALL_WITH_TRIALS if strategy == "ab" or s is not unanswered_share]
+    dice, chosen = random.Random(strategy), list[Case]()
+    shared: dict[tuple[str, str], list[Case]] = {}
+    for case in _cases(machine, scenarios):
+        if case.place.state not in definition["States"]:
+            chosen.append(case)
+        else:
+            shared.setdefault((case.place.state, case.kind), []).append(case)
+    chosen += [dice.choice(found) for found in shared.values()]
+    _all_safe(f"{strategy}: ", machine, chosen, full=full, figure=figure, sample=SAMPLE // 4)
+
+
+def _all_safe(
+    name: str,
+    definition: dict[str, Any],
+    cases: list[Case],
+    *,
+    full: bool,
+    figure: Callable[..., None],
+    sample: int = SAMPLE,
+) -> None:
     unsafe: list[str] = []
     runs: Counter[str] = Counter()
     halts: Counter[str] = Counter()
-    for case in cases if full else random.Random(4).sample(cases, SAMPLE):
+    for case in cases if full else random.Random(4).sample(cases, sample):
         runs[case.integration] += 1
         if faults := faults_of(definition, case, halts):
             unsafe.append(f"{case}: {'; '.join(faults)}")
-    for name in sorted(runs):
-        errors = {c.error for c in cases if c.integration == name}
-        figure(f"task errors: {name}", f"{runs[name]} runs of {len(errors)} errors", "every one safe", True)
+    for one in sorted(runs):
+        errors = {c.error for c in cases if c.integration == one}
+        figure(f"{name}task errors: {one}", f"{runs[one]} runs of {len(errors)} errors", "every one safe", True)
     total, safe = sum(runs.values()), sum(runs.values()) - len(unsafe)
     states = len({c.place.state for c in cases})
-    figure("task errors: Task states met", states, "all of the definition's", states == tasks_in(definition))
-    figure("task errors: safe ends", f"{safe} of {total}", f"all {unsafe[:3] or ''}".strip(), not unsafe)
+    figure(f"{name}task errors: Task states met", states, "all of the definition's", states == tasks_in(definition))
+    figure(f"{name}task errors: safe ends", f"{safe} of {total}", f"all {unsafe[:3] or ''}".strip(), not unsafe)
     # A mixed fleet, and the failure of the very step that would make the last good version live: a person's turn.
     assert {state for state, count in halts.items() if count} <= HALTING, halts
 

@@ -15,12 +15,13 @@ from slipway_constructs.workflow.release_abort import unless_aborted
 from slipway_constructs.workflow.release_calls import choice, when
 from slipway_constructs.workflow.release_ending import ReleaseEnding
 from slipway_constructs.workflow.release_guard import ReleaseGuard
-from slipway_constructs.workflow.release_lookup import BUSY_LOOKS, LOCK_SECONDS, ReleaseLookup
+from slipway_constructs.workflow.release_lookup import BUSY_LOOKS, ReleaseLookup
 from slipway_constructs.workflow.release_make import ReleaseMake
 from slipway_constructs.workflow.release_news import NEWS_AT_MOST
 from slipway_constructs.workflow.release_record import ReleaseRecord
 from slipway_constructs.workflow.release_recovery import ReleaseRecovery
 from slipway_constructs.workflow.release_shift import ReleaseShift
+from slipway_constructs.workflow.release_trial import ReleaseTrial, trial_variables
 from slipway_constructs.workflow.release_verification import TRAFFIC_LOOKS, ReleaseVerification
 from slipway_lambda.contracts.release import OF_PEOPLE, Outcome, ReleaseSpec, Trigger
 
@@ -30,8 +31,8 @@ class ReleaseFlow(Construct):
     Halted, Not recorded.
 
     Read bottom up, as it is built: each part is given where it goes on.
-    look up and plan → guard → make → shift and wait → verify → record → end; every failure before the shift → refused,
-    after → recovery.
+    look up and plan → guard → make → (with shadow and ab: trial →) shift and wait → verify → record → end; every
+    failure before the shift → refused, after → recovery.
     """
 
     def __init__(
@@ -101,13 +102,32 @@ class ReleaseFlow(Construct):
             then=verification.start,
         )
         verification.wait_with(shift.wait)
+        tried, refused = [], end.refused
+        if functions.judge is not None:
+            # A trial that was cut off and may not go on would stay as it is, with nobody to judge it.
+            left = choice(self, "Was a trial left behind?").when(when("$exists($plan.trial_left)"), recovery)
+            refused = left.otherwise(end.refused)
+            trial = ReleaseTrial(
+                self,
+                "Trial",
+                judge=functions.judge,
+                functions=functions,
+                at=at,
+                table=table,
+                timing=timing,
+                spec=spec,
+                synthetic_traffic=traffic,
+                failed=recovery,
+                promoted=shift.update,
+            )
+            tried.append((when("$exists($plan.trial_config)"), trial.start))
         stop = unless_aborted(
             self,
             "Was it aborted?",
             endpoint=at.endpoint,
             table=table,
             aborted=recovery,
-            routes=[(when('$plan.decision = "create"'), shift.create)],
+            routes=[(when('$plan.decision = "create"'), shift.create), *tried],
             then=shift.update,
         )
         make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
@@ -117,7 +137,7 @@ class ReleaseFlow(Construct):
             functions=functions,
             table=table,
             asks_champion=model.rollout.judges_golden_answers,
-            refused=end.refused,
+            refused=refused,
         ).chain
         guard.next(
             choice(self, "Is it there already?")
@@ -135,6 +155,7 @@ class ReleaseFlow(Construct):
             locked_out=end.locked_out,
             quiet=end.unlock,
             refused=end.refused,
+            recovery=recovery,
             go=guard,
         ).start
         self.start = self._begin().next(lookup)
@@ -171,11 +192,12 @@ class ReleaseFlow(Construct):
                 "lease_until": 0,
                 "started_ms": expression("$floor($millis())"),
                 "patience": BUSY_LOOKS,
-                "lock_patience": self._timing.holding // LOCK_SECONDS,
+                "lock_patience": self._timing.holding // self._timing.lock_poll,
                 "looks": self._timing.looks,
                 "news": NEWS_AT_MOST,
                 "recovery_looks": self._timing.recovery_looks,
                 "traffic_patience": TRAFFIC_LOOKS,
+                **(trial_variables(self._timing) if self._spec.trial else {}),
             },
             outputs={},
         )

@@ -27,10 +27,9 @@ from slipway_constructs.workflow.release_lease import EXPIRES, UNTIL, lost, rene
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, evaluated, key, number
 from slipway_constructs.workflow.release_record import cleaning
 from slipway_lambda.contracts import ledger
-from slipway_lambda.contracts.release import Outcome
+from slipway_lambda.contracts.release import Decision, Outcome
 
 BUSY_LOOKS, BUSY_SECONDS = 20, 60
-LOCK_SECONDS = 60
 READING = "Nothing was changed. See what the error names, then start the release again; the sweep also tries again."
 # A version that failed is marked Rejected and not taken up by a sweep, so that the version before it is kept up. An
 # approval or a person
@@ -56,8 +55,8 @@ every config may serve.
 
 
 class ReleaseLookup(Construct):
-    """Expects: `spec`, `trigger`, `asked_version`. Ends in `nothing` where nothing is approved, `locked_out`, `quiet`
-    or `refused`.
+    """Expects: `spec`, `trigger`, `asked_version`. Ends in `nothing` where nothing is approved, `locked_out`, `quiet`,
+    `refused`, or `recovery` where a trial was left behind.
 
     Leaves: `candidate`, `package`, `endpoint` (DescribeEndpoint or {}), `plan`; the lock is this execution's.
     """
@@ -75,9 +74,11 @@ class ReleaseLookup(Construct):
         locked_out: sfn.IChainable,
         quiet: sfn.IChainable,
         refused: sfn.IChainable,
+        recovery: sfn.IChainable,
         go: sfn.IChainable,
     ) -> None:
         super().__init__(scope, id_)
+        self._recovery = recovery
         self._functions, self._at, self._table, self._timing = functions, at, table, timing
         self._refused, self._locked_out = refused, locked_out
         look = self._look_at_endpoint()
@@ -142,7 +143,8 @@ class ReleaseLookup(Construct):
             final=[CHECK_FAILED],
         )
         # Not a failure of the call but another release at work: wait as long as the longest of them.
-        waiting = wait(self, "Let the other release end", LOCK_SECONDS, lock_patience=expression("$lock_patience - 1"))
+        pause = self._timing.lock_poll
+        waiting = wait(self, "Let the other release end", pause, lock_patience=expression("$lock_patience - 1"))
         waiting.next(state)
         told = "Another release of this endpoint holds the lock."
         patience = (
@@ -267,6 +269,11 @@ class ReleaseLookup(Construct):
             .when(when(SWEEPING), tidy, assign=quietly)
             .when(when('$plan.decision in ["nothing", "superseded"]'), quiet, assign=quietly)
             .when(when('$plan.decision in ["create", "update", "respec", "verify_only"]'), go)
+            .when(
+                when(f'$plan.decision = "{Decision.END_TRIAL}"'),
+                self._recovery,
+                assign=failing("$plan.reason", "$plan.next_step", state="Plan the release"),
+            )
             .when(
                 when("$exists($plan.reason)"),
                 self._refused,

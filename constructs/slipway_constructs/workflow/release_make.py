@@ -29,45 +29,59 @@ class ReleaseMake(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, failed: sfn.IChainable, then: sfn.IChainable) -> None:
         super().__init__(scope, id_)
-        self._failed = failed
-        config = self._make(
+        config = making(
+            self,
             "endpoint config",
             create="sagemaker:createEndpointConfig",
             request="$plan.config_request",
             describe="aws-sdk:sagemaker:describeEndpointConfig",
             name="EndpointConfigName",
             same=SAME_CONFIG,
+            failed=failed,
             then=then,
         )
-        self.start = self._make(
+        self.start = making(
+            self,
             "model",
             create="sagemaker:createModel",
             request="$plan.model_request",
             describe="aws-sdk:sagemaker:describeModel",
             name="ModelName",
             same=SAME_MODEL,
+            failed=failed,
             then=config,
         )
 
-    def _make(
-        self, noun: str, *, create: str, request: str, describe: str, name: str, same: str, then: sfn.IChainable
-    ) -> sfn.CustomState:
-        """Create it; where that fails, it may be there from an earlier attempt under the same content-derived name:
-        adopt it if equal.
 
-        SageMaker says "already exists" with the same error as any other refusal, so the answer is in looking.
-        """
-        made = native(self, f"Create the {noun}", create, expression(request))
-        look = native(
-            self,
-            f"Is the {noun} already there?",
-            describe,
-            {name: expression("$plan.config")},
-            assign={"adopted": expression(same)},
-        )
-        on_failure(made, look, RETRY)
-        # The creation's own error stays in `failure`: that it is not there either says nothing new.
-        look.add_catch(self._failed, errors=["States.ALL"])
-        look.next(choice(self, f"Is it the same {noun}?").when(when("$adopted"), then).otherwise(self._failed))
-        made.next(then)
-        return made
+def making(
+    scope: Construct,
+    noun: str,
+    *,
+    create: str,
+    request: str,
+    describe: str,
+    name: str,
+    same: str,
+    failed: sfn.IChainable,
+    then: sfn.IChainable,
+    named: str = "$plan.config",
+) -> sfn.CustomState:
+    """Create it; where that fails, it may be there from an earlier attempt under the same content-derived name: adopt
+    it if equal.
+
+    SageMaker says "already exists" with the same error as any other refusal, so the answer is in looking.
+    """
+    made = native(scope, f"Create the {noun}", create, expression(request))
+    look = native(
+        scope,
+        f"Is the {noun} already there?",
+        describe,
+        {name: expression(named)},
+        assign={"adopted": expression(same)},
+    )
+    on_failure(made, look, RETRY)
+    # The creation's own error stays in `failure`: that it is not there either says nothing new.
+    look.add_catch(failed, errors=["States.ALL"])
+    look.next(choice(scope, f"Is it the same {noun}?").when(when("$adopted"), then).otherwise(failed))
+    made.next(then)
+    return made

@@ -9,7 +9,7 @@ from slipway_constructs.workflow.release_calls import CHECK_FAILED, native, wait
 from slipway_constructs.workflow.release_ledger import EXECUTION, evaluated, key
 from slipway_lambda.contracts import ledger
 
-NEWS_AT_MOST = 100
+NEWS_AT_MOST = 50
 """Events that one execution takes up; a flood of them must not fill its history."""
 NOBODY = "nobody"
 """In the place of a token: an event that finds it wakes nobody."""

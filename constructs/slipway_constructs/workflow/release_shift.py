@@ -127,14 +127,10 @@ def probing(scope: Construct, name: str, functions: ReleaseFunctions, spec: Rele
     """Golden records as traffic: half of what the release demands each time, so that two looks at the whole fleet
     suffice. Answers that are neither version's raise the alarm on them.
     """
-    return stage(
-        scope,
-        name,
-        functions.probe,
-        {
-            "spec": expression("$spec"),
-            "golden_uri": expression("$plan.golden_uri"),
-            "probes": max(spec.smoke_records, ceil(spec.minimum_requests / 2)),
-            "champion": expression("$champion"),
-        },
-    )
+    return sending(scope, name, functions, max(spec.smoke_records, ceil(spec.minimum_requests / 2)))
+
+
+def sending(scope: Construct, name: str, functions: ReleaseFunctions, probes: int) -> sfn.CustomState:
+    """So many golden records, to whatever serves."""
+    golden = {"golden_uri": expression("$plan.golden_uri"), "champion": expression("$champion")}
+    return stage(scope, name, functions.probe, {"spec": expression("$spec"), "probes": probes, **golden})

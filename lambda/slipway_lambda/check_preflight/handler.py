@@ -38,14 +38,11 @@ def check(  # noqa: PLR0917  # an event and its ports
         )
     if last_good:
         check_rollback_set(last_good, list(_missing(last_good["config"], endpoints, images, objects)))
-    check_alarms(
-        spec.dimensions_of_alarms(take(event, "config", str)),
-        alarms.describe(spec.alarm_names),
-        judge_state=take(event, "endpoint_exists", bool),
-    )
+    wanted = {**spec.dimensions_of_alarms(take(event, "config", str)), **spec.dimensions_in_trial()}
+    check_alarms(wanted, alarms.describe(list(wanted)), judge_state=take(event, "endpoint_exists", bool))
     golden_uri = take(event, "golden_uri", str) if take(event, "endpoint_exists", bool) else ""
     champion = answers_of_champion(spec, golden_uri, objects, runtime) if golden_uri else []
-    return {"alarms": len(spec.alarm_names), "champion": champion}
+    return {"alarms": len(wanted), "champion": champion}
 
 
 def _missing(config: str, endpoints: Endpoints, images: Images, objects: Objects) -> Iterator[str]:

@@ -19,16 +19,19 @@ What is live: `version` (number), `package_arn`, `config` and `model` (names), `
 
 The lock is a lease: its owner renews `expires_at` before each change of the endpoint, on the condition that it is
 still the owner. `listener`: the task token by which it waits for the endpoint to change; `unheard` stands there when
-that changed while it did not listen. The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a
-person. `sealed_at` (epoch s): the owner has seen no wish and writes down that its version is live; a later wish is
-refused.
+that changed while it did not listen. A wish in a lock is a person's: `abort_by` and `abort_reason`, that its owner
+stop; `promote_by`, `promote_reason` and `promote_full` ("true" | "false"), that a trial go on to its next step, or to
+its end, before its time. `sealed_at` (epoch s): the owner has seen no wish and writes down that its version is live; a
+later wish is refused.
 
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
 at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
-`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN). Of an
-execution that was cut off or refused, `settle_execution` writes what is known: outcome `stopped`, `timed_out`, `failed`
-or the machine's own word, cause, version (if it had begun one), trigger, asked_by, asked_reason, times and execution.
+`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN). Of a
+trial also `trial` (its judge's last sentence), `trial_share_percent`, `trial_requests` and `trial_failures` (of the
+challenger, at its last share). Of an execution that was cut off or refused, `settle_execution` writes what is known:
+outcome `stopped`, `timed_out`, `failed` or the machine's own word, cause, version (if it had begun one), trigger,
+asked_by, asked_reason, times and execution.
 """
 
 PARTITION_KEY = "pk"
@@ -39,9 +42,11 @@ LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
+PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL = "promote_by", "promote_reason", "promote_full"
+PROMOTION = (PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL)
 LISTENER, UNHEARD = "listener", "unheard"
 SEALED_AT = "sealed_at"
-OF_OWNER = (ABORT_BY, ABORT_REASON, SEALED_AT, LISTENER, UNHEARD)
+OF_OWNER = (ABORT_BY, ABORT_REASON, *PROMOTION, SEALED_AT, LISTENER, UNHEARD)
 """What stands in a lock for its owner alone, and goes with it."""
 RETRAINING = "retraining"
 TOLD = "told"

@@ -1,11 +1,12 @@
 """What the release machine and its stages say to each other."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from slipway_lambda.contracts.errors import BadEventError, SlipwayError
+from slipway_lambda.contracts.trial import CHALLENGER, Trial
 
 
 class Trigger(StrEnum):
@@ -30,6 +31,8 @@ class Decision(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
+    END_TRIAL = "end_trial"
+    """A trial was left behind and nobody goes on with it: back to the champion alone."""
     RESPEC = "respec"
     """The same version on another endpoint spec."""
     VERIFY_ONLY = "verify_only"
@@ -125,7 +128,7 @@ class ReleaseSpec:
     """Empty where the instance type's disk is an NVMe one, which the service encrypts itself and refuses a key for."""
     hosting_role_arn: str
     strategy: str
-    """all_at_once | canary | linear | rolling"""
+    """all_at_once | canary | linear | rolling | shadow | ab"""
     canary_percent: int
     step_percent: int
     batch_percent: int
@@ -143,10 +146,15 @@ class ReleaseSpec:
     keep_versions: int
     smoke_records: int
     smoke_tolerance: float
+    trial: Trial | None = None
+    """With shadow and ab: what comes before the shift."""
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """JSON; what is not declared is left out."""
+        values: dict[str, Any] = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        if self.trial is not None:
+            values["trial"] = self.trial.as_dict()
+        return {k: v for k, v in values.items() if v is not None}
 
     def dimensions_of_alarms(self, config: str) -> dict[str, dict[str, str] | None]:
         """What each alarm must watch while this config is released, by its name; None: not for us to say."""
@@ -154,12 +162,19 @@ class ReleaseSpec:
         aimed = {name: {**fleets, "EndpointConfigName": config} for name in self.new_fleet_alarms}
         return {**dict.fromkeys(self.alarm_names, fleets), **aimed, **dict.fromkeys(self.other_alarms)}
 
+    def dimensions_in_trial(self) -> dict[str, dict[str, str] | None]:
+        """What each alarm on the challenger's own fleet must watch, by its name."""
+        challenger = {"EndpointName": self.endpoint, "VariantName": CHALLENGER}
+        return dict.fromkeys(self.trial.alarm_names if self.trial else (), challenger)
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ReleaseSpec":
         """The spec as the machine hands it over; names what is missing."""
         names = {f.name for f in fields(cls)}
-        if missing := sorted(names - set(values)):
+        needed = {f.name for f in fields(cls) if f.default is MISSING}
+        if missing := sorted(needed - set(values)):
             raise BadEventError(f"The release spec lacks {', '.join(missing)}.", "Deploy the stack anew.")
-        known: dict[str, Any] = {n: values[n] for n in sorted(names)}
+        known: dict[str, Any] = {n: values[n] for n in sorted(names & set(values))}
         lists: dict[str, Any] = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
-        return cls(**{**known, **lists})
+        trial = Trial.from_dict(known["trial"]) if known.get("trial") else None
+        return cls(**{**known, **lists, "trial": trial})

@@ -58,6 +58,11 @@ def parse_time(text: str) -> datetime:
     return when.astimezone(UTC)
 
 
+def moment(seconds: float) -> datetime:
+    """A time of CloudWatch or of a machine."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def iso(when: datetime) -> str:
     """As SageMaker writes a monitor's start_time and end_time."""
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")

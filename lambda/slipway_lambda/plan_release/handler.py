@@ -7,7 +7,7 @@ from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
 from slipway_lambda.events import take
-from slipway_lambda.plan_release import deployment, requests
+from slipway_lambda.plan_release import deployment, requests, trial
 from slipway_lambda.plan_release.package import Package, read_package
 from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
 
@@ -22,6 +22,13 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     wanted = requests.content_name(spec, package)
     plan = decide(spec, package, wanted, now)
     first = plan.decision in (Decision.CREATE, Decision.CLEAR)
+    back = last_good(plan.decision, now)
+    request = requests.config_request(spec, package)
+    tried = trial.members(spec, request, back) if trial.tries(spec, plan.decision, now) else {}
+    strategy = "all_at_once" if first or (spec.trial and not tried) else spec.strategy
+    words = deployment.strategy_words(spec, first=first)
+    if trial.wants_trial(spec, plan.decision, now):
+        words = trial.trial_words(spec, tried=bool(tried)) + words
     return {
         "decision": plan.decision,
         "reason": plan.reason,
@@ -29,10 +36,12 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "version": package.version,
         "package_arn": package.arn,
         "config": wanted,
-        "strategy": "all_at_once" if first else spec.strategy,
-        "strategy_words": deployment.strategy_words(spec, first=first),
+        "strategy": strategy,
+        "strategy_words": words,
+        **tried,
+        **({"trial_left": True} if trial.left_behind(now) else {}),
         "model_request": requests.model_request(spec, package),
-        "config_request": requests.config_request(spec, package),
+        "config_request": request,
         "deployment_config": deployment.deployment_config(spec),
         "recovery_config": deployment.recovery_config(spec),
         "image": package.image,
@@ -40,7 +49,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "model_data_url": package.model_data_url,
         "artefact_sha256": package.artefact_sha256,
         "golden_uri": package.uris.get("golden_uri", ""),
-        "last_good": last_good(plan.decision, now),
+        "last_good": back,
         "left_package_arn": _left(package, now),
         "live_config": now.endpoint.get("EndpointConfigName", ""),
         "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
@@ -48,8 +57,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "failed_before": now.attempt.get("outcome") == Attempt.FAILED
         and now.attempt.get("approval") == package.approval,
         "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
-        "attempt_item": _attempt_item(spec, package, now),
-        "record_item": _record_item(spec, package, wanted, now, first=first),
+        "attempt_item": _attempt_item(spec, package, now, of_version=plan.decision is not Decision.END_TRIAL),
+        "record_item": _record_item(spec, package, wanted, now, by=(strategy, words)),
         "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
     }
 
@@ -83,11 +92,13 @@ def _left(package: Package, now: Situation) -> str:
     return str(known) if now.trigger == Trigger.ROLLBACK and known and known != package.arn else ""
 
 
-def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[str, Any]:
-    """The attempt without its outcome, which the machine adds."""
+def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation, *, of_version: bool) -> dict[str, Any]:
+    """The attempt without its outcome, which the machine adds. What ends a trial that was cut off is no attempt at any
+    version: it goes to number 0.
+    """
     same = now.attempt.get("approval") == package.approval and now.attempt.get("outcome") == Attempt.STARTED
     return {
-        **_key(spec, ledger.attempt_key(package.version)),
+        **_key(spec, ledger.attempt_key(package.version if of_version else 0)),
         **to_item(
             {
                 "version": package.version,
@@ -99,16 +110,18 @@ def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[s
     }
 
 
-def _record_item(spec: ReleaseSpec, package: Package, wanted: str, now: Situation, *, first: bool) -> dict[str, Any]:
-    """What the record of this release says whatever its end; the machine adds the rest."""
+def _record_item(
+    spec: ReleaseSpec, package: Package, wanted: str, now: Situation, *, by: tuple[str, str]
+) -> dict[str, Any]:
+    """What the record of this release says whatever its end; the machine adds the rest. `by`: strategy, its words."""
     return to_item(
         {
             ledger.PARTITION_KEY: ledger.endpoint_key(spec.endpoint),
             "version": package.version,
             "package_arn": package.arn,
             "config": wanted,
-            "strategy": "all_at_once" if first else spec.strategy,
-            "strategy_words": deployment.strategy_words(spec, first=first),
+            "strategy": by[0],
+            "strategy_words": by[1],
             "from_version": live_version(now) or 0,
             "from_config": now.endpoint.get("EndpointConfigName", ""),
             "approval_words": package.approval_words,

@@ -5,7 +5,8 @@ from typing import Any
 from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
 from slipway_lambda.plan_release.direction import held, no_way_back, superseded
 from slipway_lambda.plan_release.package import Package
-from slipway_lambda.plan_release.situation import Plan, Situation, live_version
+from slipway_lambda.plan_release.situation import Plan, Situation, live_version, on_trial
+from slipway_lambda.plan_release.trial import end_trial, untriable
 
 __all__ = ["Plan", "Situation", "decide", "last_good", "live_version"]
 
@@ -16,7 +17,9 @@ MAX_TRIES = 2
 
 def decide(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> Plan:
     """`wanted`: the content-derived config name. The first rule that speaks wins."""
-    return (
+    return end_trial(
+        spec,
+        now,
         _halted(now)
         or _unfit(package, now)
         or _not_serving(now)
@@ -25,7 +28,8 @@ def decide(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> 
         or superseded(package, now)
         or _already(wanted, now)
         or _tried_before(package, now)
-        or _go(package, wanted, spec, now)
+        or untriable(spec, package, now)
+        or _go(package, wanted, spec, now),
     )
 
 
@@ -106,10 +110,10 @@ def _go(package: Package, wanted: str, spec: ReleaseSpec, now: Situation) -> Pla
 
 
 def last_good(decision: Decision, now: Situation) -> dict[str, Any]:
-    """What to return to: what serves when the release begins; for a version that is there unverified, the one verified
-    last. Empty where there is nothing to return to.
+    """What to return to: what serves when the release begins; for a version that is there unverified, or a trial that
+    was cut off, the one verified last. Empty where there is nothing to return to.
     """
-    if decision is Decision.VERIFY_ONLY:
+    if decision is Decision.VERIFY_ONLY or on_trial(now):
         return {"config": now.live["config"], "version": now.live["version"]} if now.live else {}
     if now.endpoint.get("EndpointStatus") == "InService":
         return {"config": now.endpoint["EndpointConfigName"], "version": live_version(now) or 0}

@@ -43,3 +43,8 @@ def live_version(now: Situation) -> int | None:
         return int(now.live["version"])
     named = re.search(r"-v(\d+)-[0-9a-f]{8}\Z", config)
     return int(named[1]) if named else None
+
+
+def on_trial(now: Situation) -> bool:
+    """Champion and challenger serve side by side: a trial that somebody is at, or that was cut off."""
+    return len(now.endpoint.get("ProductionVariants", [])) > 1 or bool(now.endpoint.get("ShadowProductionVariants"))

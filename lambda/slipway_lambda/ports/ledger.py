@@ -27,6 +27,9 @@ class Ledger(Protocol):
     def free_lock(self, endpoint: str, owner: str) -> bool:
         """Free the endpoint's lock if `owner` has it; whether it had."""
 
+    def renew_lock(self, endpoint: str, owner: str, expires_at: int) -> dict[str, Any]:
+        """The endpoint's lock, which lasts until then (epoch s); empty if `owner` has it no more."""
+
     def note_news(self, endpoint: str, owner: str) -> bool:
         """Leave word for `owner` that the endpoint changed, if it has the lock; whether it has."""
 
@@ -63,6 +66,22 @@ class DynamoLedger:
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues=to_item({":owner": owner}),
         )
+
+    def renew_lock(self, endpoint: str, owner: str, expires_at: int) -> dict[str, Any]:
+        dynamodb = client("dynamodb")
+        try:
+            answer = dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(endpoint_key(endpoint), LOCK),
+                UpdateExpression="SET expires_at = :expires",
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues=to_item({":owner": owner, ":expires": expires_at}),
+                ReturnValues="ALL_NEW",
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return {}
+        return from_item(answer["Attributes"])
 
     def note_news(self, endpoint: str, owner: str) -> bool:
         return self._conditionally(

@@ -102,6 +102,18 @@ def definition_of(template: dict[str, Any]) -> dict[str, Any]:
     return parsed
 
 
+@pytest.fixture(scope="session")
+def released_by(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """The machine's definition for a declaration with other members of `rollout`."""
+
+    def build(**rollout: Any) -> dict[str, Any]:
+        kept = {k: v for k, v in MODEL["rollout"].items() if not rollout or k != "bake_seconds"}  # type: ignore[attr-defined]
+        model = Model.model_validate({**MODEL, "rollout": {**kept, **rollout}})
+        return definition_of(synthesise(root, model, tmp_path_factory.mktemp("release")))
+
+    return build
+
+
 def _flat(value: Any, template: dict[str, Any]) -> str:
     if isinstance(value, str):
         return value

@@ -1,9 +1,22 @@
 """Properties of the machine's definition that hold for every state."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+TRIALS: dict[str, dict[str, Any]] = {
+    "canary": {},
+    "shadow": {"strategy": "shadow", "trial": {"seconds": 3600}},
+    "ab": {"strategy": "ab", "trial": {"seconds": 604800, "weights_percent": [1, 2, 5, 10, 20, 30, 40, 50, 75, 99]}},
+}
+
+
+@pytest.fixture(scope="module", params=TRIALS)
+def definition(request: pytest.FixtureRequest, released_by: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """The machine of each kind of strategy: one that SageMaker shifts by itself, and both that have a trial."""
+    return released_by(**TRIALS[request.param])
 
 
 def test_every_task_has_a_time_limit_retries_and_a_way_out(definition: dict[str, Any]) -> None:
@@ -49,13 +62,14 @@ def test_every_wait_counts_down_something_that_a_choice_looks_at(definition: dic
 def test_longest_run_stays_far_below_the_history_limit(definition: dict[str, Any]) -> None:
     begin = definition["States"]["Begin"]["Assign"]
     polls = sum(begin[c] for c in ("looks", "recovery_looks", "patience", "traffic_patience", "lock_patience", "news"))
+    polls += begin.get("trial_looks", 0) + begin.get("trial_settling", 0)
     assert polls * 14 + 600 < 12_000
 
 
 def test_every_variable_is_named_at_the_beginning_or_assigned_before(definition: dict[str, Any]) -> None:
     text = str(definition["States"])
     assigned = {v for s in definition["States"].values() for v in _assigned(s)}
-    local = set(re.findall(r"\$(\w+)\s*:=", text)) | {"t"}
+    local = {v for form in (r"\$(\w+)\s*:=", r"function\(\$(\w+)\)") for v in re.findall(form, text)}
     used = set(re.findall(r"(?<![\w$])\$([a-z_]\w*)(?!\w*\()", text)) - {"states"}
     assert used - local <= assigned
 
@@ -73,4 +87,13 @@ def test_the_machine_has_a_time_limit_that_leaves_room_for_a_release_after_waiti
     longest_wait = begin["lock_patience"] * definition["States"]["Let the other release end"]["Seconds"]
     shift = begin["looks"] * definition["States"]["Let it work"]["TimeoutSeconds"]
     recovery = begin["recovery_looks"] * definition["States"]["Let it settle"]["TimeoutSeconds"]
-    assert definition["TimeoutSeconds"] > longest_wait + shift + recovery
+    trial = begin["spec"].get("trial", {}).get("seconds", 0)
+    trial += begin.get("trial_settling", 0) * definition["States"]["Let it work"]["TimeoutSeconds"]
+    assert definition["TimeoutSeconds"] > longest_wait + trial + shift + recovery
+
+
+@pytest.mark.fault("D05")
+def test_a_trial_of_any_length_stays_below_five_thousand_events(definition: dict[str, Any]) -> None:
+    begin = definition["States"]["Begin"]["Assign"]
+    # A wait 2, the judge's call 5, a choice 2, golden records 5; while it settles, no golden records.
+    assert begin.get("trial_looks", 0) * 14 + begin.get("trial_settling", 0) * 9 < 5_000

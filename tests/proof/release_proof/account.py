@@ -1,7 +1,7 @@
 """An account with one endpoint: what the machine's tasks do in it, with the handlers that are shipped."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,12 @@ from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
 from slipway_lambda.contracts.ledger import LOCK, endpoint_key
 from slipway_lambda.contracts.training import ArtefactFaultError
+from slipway_lambda.judge_trial.handler import weigh
+from slipway_lambda.judge_trial.look import Ports
 from slipway_lambda.plan_release.handler import handler as plan
 from slipway_lambda.ports.alarms import AlarmState
-from slipway_lambda.ports.objects import ObjectMissingError
+from slipway_lambda.ports.metrics import Totals
+from slipway_lambda.ports.objects import Listed, ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
 from slipway_lambda.probe_release.handler import run as probe
 from slipway_lambda.smoke_test.handler import run as smoke
@@ -38,6 +41,10 @@ class Account:
     """What CloudWatch counts for the new fleet."""
     alarm: str = "OK"
     """State of every alarm."""
+    trial_requests: int = 10_000
+    """What CloudWatch counts for each side of a trial."""
+    trial_failures: int = 0
+    """Of the challenger's."""
 
     mismatches: int = 0
     """Answers to golden records that neither version gives, as published."""
@@ -98,6 +105,9 @@ class Account:
             "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports),
             "probe_release": lambda: probe(payload, ports, ports, ports),
             "smoke_test": lambda: smoke(payload, ports, ports),
+            "judge_trial": lambda: weigh(
+                payload, Ports(EndpointsPort(self.sagemaker), ports, ports, ports, self.ledger, ports)
+            ),
             "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger),
         }
         try:
@@ -105,6 +115,13 @@ class Account:
         except Exception as error:  # what Lambda makes of a handler's exception
             name = type(error).__name__
             raise StatesError(name, json.dumps({"errorMessage": str(error), "errorType": name})) from error
+
+
+def _captured(number: int) -> str:
+    """A line of data capture; both sides of a trial answer alike."""
+    side = {"encoding": "CSV", "observedContentType": "text/csv"}
+    data = {"endpointInput": {**side, "data": f"{number}"}, "endpointOutput": {**side, "data": f"0.{number + 1}"}}
+    return json.dumps({"captureData": data, "eventMetadata": {"eventId": f"{number}"}})
 
 
 def _inspect(payload: Request) -> Request:
@@ -122,8 +139,20 @@ class _Ports:
     account: Account
 
     def describe(self, names: Any) -> list[AlarmState]:
-        dimensions = {"EndpointName": ENDPOINT, "VariantName": "main"}
-        return [AlarmState(n, self.account.alarm, "seen", True, dimensions) for n in names]
+        variant = {n: "challenger" if "Challenger" in n else "main" for n in names}
+        fleets = {n: {"EndpointName": ENDPOINT, "VariantName": variant[n]} for n in names}
+        return [AlarmState(n, self.account.alarm, "seen", True, fleets[n]) for n in names]
+
+    def approval(self, arn: str) -> str:
+        package = self.account.sagemaker.packages[int(arn.rsplit("/", 1)[1])]
+        return str(package["ModelApprovalStatus"])
+
+    def totals(self, namespace: str, name: str, dimensions: Any, start: float, end: float) -> Totals:
+        failures = self.account.trial_failures if dimensions["VariantName"] == "challenger" else 0
+        return Totals(self.account.trial_requests, failures)
+
+    def list(self, bucket: str, prefix: str) -> Iterator[Listed]:
+        yield Listed(f"{prefix}answers.jsonl", "etag", 1)
 
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         return self.account.requests
@@ -135,6 +164,8 @@ class _Ports:
         return True
 
     def head(self, bucket: str, key: str, limit_bytes: int) -> bytes:
+        if key.endswith("answers.jsonl"):
+            return "\n".join(_captured(n) for n in range(600)).encode()
         if key.endswith("golden.jsonl"):
             return b'{"content_type": "text/csv", "body": "1,AA", "prediction": 0.5}\n' * 3
         if key.endswith("model.tar.gz"):

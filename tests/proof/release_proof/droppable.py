@@ -8,8 +8,8 @@ ONE, TWO, THREE = (NOTHING._replace(approvals=n, starts=n) for n in (1, 2, 3))
 CROWDED = Setting(executions=2, versions=2, budget=TWO)
 
 
-def _alone(budget: Budget, versions: int = 2) -> Setting:
-    return Setting(executions=1, versions=versions, budget=budget)
+def _alone(budget: Budget, versions: int = 2, *, trial: bool = False) -> Setting:
+    return Setting(executions=1, versions=versions, budget=budget, trial=trial)
 
 
 SETTINGS: dict[str, Setting] = {
@@ -35,4 +35,7 @@ SETTINGS: dict[str, Setting] = {
     "bad_ends_are_told_by_the_rule": _alone(ONE._replace(crashes=1)),
     "telling_is_claimed": _alone(ONE),
     "sweep_finds_lost_approvals": _alone(ONE._replace(starts=0)),
+    "new_versions_are_tried_first": _alone(TWO, trial=True),
+    "trial_left_behind_is_ended": _alone(TWO._replace(crashes=2, starts=0), trial=True),
+    "trial_goes_back_to_the_champion": _alone(TWO._replace(crashes=1, starts=0), trial=True),
 }

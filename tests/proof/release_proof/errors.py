@@ -23,6 +23,7 @@ REFUSALS = {
     "plan_release": ("BadEventError",),
     "inspect_artefact": ("BadEventError", "ArtefactFaultError"),
     "check_preflight": ("BadEventError", "PreflightRefusedError", "AlarmNotReadyError"),
+    "judge_trial": ("BadEventError", "MissingSettingError"),
     "verify_release": ("BadEventError",),
     "probe_release": ("BadEventError", "SmokeTestFailedError"),
     "smoke_test": ("BadEventError", "SmokeTestFailedError"),

@@ -38,7 +38,8 @@ class SageMaker:
     endpoint: Request | None = None
     steps: list[tuple[float, str, str | None]] = field(default_factory=list)
     fate: Callable[[str], str] = lambda _: "good"
-    """By the action that begins a change: good | rolls_back | rollback_fails | fails (creation) | stuck."""
+    """By the action that begins a change (create, trial, update, turn_back): good | rolls_back | rollback_fails | fails
+    (creation) | stuck."""
     happened: Callable[[str], None] = lambda _: None
     """Told of every step the service takes by itself."""
     other_bytes: bool = False
@@ -109,7 +110,7 @@ class SageMaker:
         name = request["EndpointConfigName"]
         if name in self.configs:
             raise refused(f"Cannot create already existing endpoint configuration {name}.", kind)
-        for variant in request["ProductionVariants"]:
+        for variant in (*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])):
             if variant["ModelName"] not in self.models:
                 raise refused(f"Could not find model {variant['ModelName']}.", kind)
         self.configs[name] = request
@@ -160,8 +161,20 @@ class SageMaker:
             "rollback_fails": [("RollingBack", None), ("UpdateRollbackFailed", old)],
             "stuck": [],
         }
-        guarded = "DeploymentConfig" in request
-        self._plan(ways.get(self.fate("update" if guarded else "turn_back"), [("InService", config)]))
+        action = "update" if "DeploymentConfig" in request else "turn_back"
+        action = "trial" if len(_variants(self.configs[config])) > 1 else action
+        self._plan(ways.get(self.fate(action), [("InService", config)]))
+        return {}
+
+    def updateEndpointWeightsAndCapacities(self, request: Request, kind: str) -> Request:
+        """Of a settled endpoint's variants; the config stays."""
+        if self.endpoint is None or self.endpoint["EndpointStatus"] != "InService":
+            raise refused("Cannot update in-progress endpoint.", kind)
+        shown = {v["VariantName"]: v for v in self.endpoint["ProductionVariants"]}
+        for one in request["DesiredWeightsAndCapacities"]:
+            shown[one["VariantName"]]["DesiredWeight"] = one["DesiredWeight"]
+        self.endpoint["EndpointStatus"] = "Updating"
+        self._plan([("Weighed", None)])
         return {}
 
     def deleteEndpoint(self, request: Request, kind: str) -> Request:
@@ -190,6 +203,10 @@ class SageMaker:
             _, status, config = self.steps.pop(0)
             if status == "Gone":
                 self.endpoint = None
+            elif status == "Weighed":
+                status = self.endpoint["EndpointStatus"] = "InService"
+                for variant in self.endpoint["ProductionVariants"]:
+                    variant["CurrentWeight"] = variant["DesiredWeight"]
             elif config is not None:
                 self.endpoint = self._serving(config, status)
             else:
@@ -197,26 +214,33 @@ class SageMaker:
             self.happened(status)
 
     def _serving(self, config: str, status: str) -> Request:
-        variant = self.configs[config]["ProductionVariants"][0]
-        image = str(self.models[variant["ModelName"]]["PrimaryContainer"]["Image"])
+        given, image = self.configs[config], ""
         if self.other_bytes:
             self.other_bytes, image = False, f"{REGISTRY}/tabular@sha256:{'f' * 64}"
-        count = variant["InitialInstanceCount"]
+        members = [m for m in ("ProductionVariants", "ShadowProductionVariants") if given.get(m)]
         return {
             "EndpointName": self.endpoint_name,
             "EndpointConfigName": config,
             "EndpointStatus": status,
-            "ProductionVariants": [
-                {
-                    "VariantName": variant["VariantName"],
-                    "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}],
-                    "CurrentWeight": 1.0,
-                    "DesiredWeight": 1.0,
-                    "CurrentInstanceCount": count,
-                    "DesiredInstanceCount": count,
-                }
-            ],
+            **{member: [self._shown(v, image) for v in given[member]] for member in members},
         }
+
+    def _shown(self, variant: Request, other_image: str) -> Request:
+        image = other_image or str(self.models[variant["ModelName"]]["PrimaryContainer"]["Image"])
+        count, weight = variant["InitialInstanceCount"], variant["InitialVariantWeight"]
+        return {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}],
+            "CurrentWeight": weight,
+            "DesiredWeight": weight,
+            "CurrentInstanceCount": count,
+            "DesiredInstanceCount": count,
+        }
+
+
+def _variants(config: Request) -> list[Request]:
+    """All of a config, shadows included."""
+    return [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
 
 
 @dataclass

@@ -107,6 +107,14 @@ class Table:
         self.items[at] = to_item(dict(item))
         return True
 
+    def renew_lock(self, endpoint: str, owner: str, expires_at: int) -> Request:
+        """If `owner` has it."""
+        at = (endpoint_key(endpoint), LOCK)
+        if self.item(*at).get("owner") != owner:
+            return {}
+        self.items[at] = {**self.items[at], "expires_at": {"N": str(expires_at)}}
+        return self.item(*at)
+
     def note_news(self, endpoint: str, owner: str) -> bool:
         """If `owner` has the lock."""
         at = (endpoint_key(endpoint), LOCK)

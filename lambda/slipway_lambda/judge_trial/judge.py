@@ -1,0 +1,90 @@
+"""Whether a trial goes on, takes its next step, is promoted or discarded. Pure.
+
+An abort wins over all, then everything that is not as it should be, then harm; only then a person's wish to hurry, then
+the evidence, and last the clock: no verdict in time is none in the challenger's favour.
+"""
+
+from dataclasses import dataclass
+
+from slipway_lambda.contracts.trial import Trial, Word
+from slipway_lambda.judge_trial.wish import Wish
+from slipway_lambda.verdicts.compare import Comparison, Counts, Finding
+
+GOOD = frozenset({Finding.NOT_WORSE, Finding.BETTER})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`share_percent`: the challenger's of the answers, 0 for a shadow. `faults`: what is not as a trial needs it, in
+    words. `findings`: every comparison made. `trial_seconds`, `step_seconds`: since the trial, the present share began.
+    `challenger`: what it answered at that share.
+    """
+
+    share_percent: int
+    faults: tuple[str, ...]
+    findings: tuple[Comparison, ...]
+    wish: Wish
+    trial_seconds: float
+    step_seconds: float
+    challenger: Counts
+
+    @property
+    def told(self) -> str:
+        """The findings, for people."""
+        return " ".join(c.reason for c in self.findings)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`reason`: a sentence. `share_percent`: the challenger's next with `step`. `thin`: it had its time, and too little
+    traffic in it.
+    `hurried`: a wish is followed, and is to be taken out of the lock before it is acted on.
+    """
+
+    word: Word
+    reason: str
+    share_percent: int = 0
+    thin: bool = False
+    hurried: bool = False
+
+
+def judge(trial: Trial, seen: Seen) -> Judgement:
+    """The first of these that speaks."""
+    return _against(seen) or _hurried(trial, seen) or _earned(trial, seen) or _waiting(trial, seen)
+
+
+def _against(seen: Seen) -> Judgement | None:
+    if seen.wish.abort:
+        return Judgement(Word.DISCARD, f"Aborted by {seen.wish.abort}")
+    if seen.faults:
+        return Judgement(Word.DISCARD, f"The trial was ended: {'; '.join(seen.faults)}.")
+    worse = " ".join(c.reason for c in seen.findings if c.finding is Finding.WORSE)
+    return Judgement(Word.DISCARD, worse) if worse else None
+
+
+def _hurried(trial: Trial, seen: Seen) -> Judgement | None:
+    if not seen.wish.promote:
+        return None
+    if seen.wish.full:
+        return Judgement(Word.PROMOTE, f"Promoted by {seen.wish.promote}. {seen.told}")
+    return _onward(trial, seen, f"Hurried by {seen.wish.promote}. {seen.told}", hurried=True)
+
+
+def _earned(trial: Trial, seen: Seen) -> Judgement | None:
+    good = bool(seen.findings) and all(c.finding in GOOD for c in seen.findings)
+    return _onward(trial, seen, seen.told) if good and seen.step_seconds >= trial.step_seconds else None
+
+
+def _onward(trial: Trial, seen: Seen, reason: str, *, hurried: bool = False) -> Judgement:
+    higher = [w for w in trial.weights_percent if w > seen.share_percent]
+    if not higher:
+        return Judgement(Word.PROMOTE, reason)
+    return Judgement(Word.STEP, f"{reason} Next: {higher[0]} %.", share_percent=higher[0], hurried=hurried)
+
+
+def _waiting(trial: Trial, seen: Seen) -> Judgement:
+    if seen.trial_seconds >= trial.seconds:
+        why = f"No verdict within {trial.seconds} s, and no verdict is none in the challenger's favour."
+        return Judgement(Word.DISCARD, f"{why} {seen.told}")
+    too_few = any(c.finding is Finding.TOO_FEW for c in seen.findings)
+    return Judgement(Word.CONTINUE, seen.told, thin=too_few and seen.step_seconds >= trial.step_seconds)

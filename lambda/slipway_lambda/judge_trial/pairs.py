@@ -1,0 +1,63 @@
+"""Pairs of captured answers: the champion's and its shadow's to the same request. Pure, of capture's JSON lines.
+
+Whether the copy of a request carries the original's event id is documented nowhere, so a pair is found by the caller's
+inference id, else by the event id, else by equal bodies.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Captured:
+    """One line. `inference_id` empty where the caller gave none."""
+
+    event_id: str
+    inference_id: str
+    request: str
+    answer: str
+
+
+def read_lines(text: str) -> Iterator[Captured]:
+    """The lines that hold a request and its answer as text. A cut or foreign line, or one whose bodies are encoded, is
+    passed over: it makes no pair.
+    """
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+            data, metadata = record["captureData"], record["eventMetadata"]
+            sides = data["endpointInput"], data["endpointOutput"]
+            if any(s["encoding"] not in ("CSV", "JSON") for s in sides):
+                continue
+            yield Captured(
+                str(metadata.get("eventId", "")),
+                str(metadata.get("inferenceId", "")),
+                *(str(s["data"]).strip() for s in sides),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+
+
+def pairs_of(champion: Iterable[Captured], shadow: Iterable[Captured]) -> list[tuple[str, str | None]]:
+    """Answers to the same requests, each of the shadow's once. What has no partner yet is left out: the two are
+    delivered apart from each other.
+    """
+    by_key: dict[tuple[str, str], str] = {}
+    for one in champion:
+        for key in _keys(one):
+            by_key[key] = one.answer
+    found: list[tuple[str, str | None]] = []
+    for one in shadow:
+        answer = next((by_key[key] for key in _keys(one) if key in by_key), None)
+        if answer is not None:
+            found.append((answer, one.answer))
+    return found
+
+
+def _keys(one: Captured) -> Iterator[tuple[str, str]]:
+    if one.inference_id:
+        yield "inference", one.inference_id
+    if one.event_id:
+        yield "event", one.event_id
+    yield "body", one.request
