@@ -8,6 +8,7 @@ from slipway_constructs.foundation import Foundation
 from slipway_constructs.job_roles import LOCAL_DISKS
 from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.scaling import Scaling
 
 
 def release_spec(
@@ -44,4 +45,5 @@ def release_spec(
         keep_versions=rollout.keep_versions,
         smoke_records=rollout.smoke_test.records,
         smoke_tolerance=rollout.smoke_test.tolerance,
+        scaling=Scaling(**declared.scaling.model_dump()) if declared.scaling else None,
     )

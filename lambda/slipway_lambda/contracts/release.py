@@ -1,11 +1,12 @@
 """What the release machine and its stages say to each other."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from slipway_lambda.contracts.errors import BadEventError, SlipwayError
+from slipway_lambda.contracts.scaling import Scaling
 
 
 class Trigger(StrEnum):
@@ -76,6 +77,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     ROLLED_BACK = "rolled_back"
     HALTED = "halted"
+    UNSCALED = "unscaled"
+    """The version is live, good and recorded, and its scaling could not be restored; each sweep tries again."""
     UNRECORDED = "unrecorded"
     """The version is live and good and the ledger could not be written; the next sweep verifies and writes it."""
 
@@ -92,6 +95,10 @@ class Attempt(StrEnum):
 
 class AlarmNotReadyError(SlipwayError):
     """An alarm has no data yet. Comes right by itself: retried."""
+
+
+class EndpointChangingError(SlipwayError):
+    """The endpoint is on its way from one size to another. Comes right by itself: retried."""
 
 
 class PreflightRefusedError(SlipwayError):
@@ -141,10 +148,12 @@ class ReleaseSpec:
     keep_versions: int
     smoke_records: int
     smoke_tolerance: float
+    scaling: Scaling | None = None
+    """The fleet that is live stays as large as it is over every release; `instance_count` are created at first."""
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """JSON, without what is not declared."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v is not None}
 
     def dimensions_of_alarms(self, config: str) -> dict[str, dict[str, str] | None]:
         """What each alarm must watch while this config is released, by its name; None: not for us to say."""
@@ -156,8 +165,10 @@ class ReleaseSpec:
     def from_dict(cls, values: Mapping[str, Any]) -> "ReleaseSpec":
         """The spec as the machine hands it over; names what is missing."""
         names = {f.name for f in fields(cls)}
-        if missing := sorted(names - set(values)):
+        if missing := sorted({f.name for f in fields(cls) if f.default is MISSING} - set(values)):
             raise BadEventError(f"The release spec lacks {', '.join(missing)}.", "Deploy the stack anew.")
-        known: dict[str, Any] = {n: values[n] for n in sorted(names)}
+        known: dict[str, Any] = {n: values[n] for n in sorted(names & set(values))}
         lists: dict[str, Any] = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
+        if known.get("scaling") is not None:
+            lists["scaling"] = Scaling(**known["scaling"])
         return cls(**{**known, **lists})

@@ -1,0 +1,52 @@
+"""How an endpoint's variant scales, and what Application Auto Scaling is asked for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+NAMESPACE = "sagemaker"
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """As declared. None: not aimed at."""
+
+    min_instances: int
+    max_instances: int
+    scale_out_cooldown_seconds: int
+    scale_in_cooldown_seconds: int
+    invocations_per_instance: float | None = None
+    """In a minute."""
+    concurrent_requests_per_model: float | None = None
+
+
+def resource_id(endpoint: str, variant: str) -> str:
+    """Of the scalable target."""
+    return f"endpoint/{endpoint}/variant/{variant}"
+
+
+def policy_prefix(endpoint: str) -> str:
+    """What the names of our policies begin with; others are somebody else's."""
+    return f"slipway-{endpoint}-"
+
+
+def policies(scaling: Scaling, endpoint: str) -> dict[str, dict[str, Any]]:
+    """Target tracking configurations by policy name."""
+    prefix = policy_prefix(endpoint)
+    aims = {
+        f"{prefix}invocations": ("SageMakerVariantInvocationsPerInstance", scaling.invocations_per_instance),
+        f"{prefix}concurrency": (
+            "SageMakerVariantConcurrentRequestsPerModelHighResolution",
+            scaling.concurrent_requests_per_model,
+        ),
+    }
+    return {
+        name: {
+            "TargetValue": float(target),
+            "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+            "ScaleOutCooldown": scaling.scale_out_cooldown_seconds,
+            "ScaleInCooldown": scaling.scale_in_cooldown_seconds,
+        }
+        for name, (metric, target) in aims.items()
+        if target is not None
+    }
