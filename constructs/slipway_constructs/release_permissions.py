@@ -29,6 +29,7 @@ def grant_release(
         functions.verify,
         functions.smoke,
         functions.clean_up,
+        *(f for f in (functions.deregister_scaling, functions.restore_scaling) if f),
     )
     for actions, resources in (
         (["sagemaker:ListModelPackages"], [at.group_arn]),

@@ -55,6 +55,7 @@ class ReleaseWorkflow(Construct):
             image=image,
             resources=self.at,
             aimed_alarms=self.alarms.of_new_fleet,
+            spec=self._spec,
         )
         self.machine = self._machine(model, foundation, functions, dead_letters)
         ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)

@@ -37,9 +37,21 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def definition(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The machine's definition as the template has it, with functions named by their handlers."""
-    model = Model.model_validate(MODEL)
+    return definition_of(Model.model_validate(MODEL), root, tmp_path_factory.mktemp("proof"))
+
+
+@pytest.fixture(scope="session")
+def scaling_definition(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of an endpoint that scales."""
+    scaling = {"min_instances": 2, "max_instances": 6, "invocations_per_instance": 600}
+    declared = MODEL | {"endpoint": {"instance_count": 2, "scaling": scaling | {"concurrent_requests_per_model": 4}}}
+    return definition_of(Model.model_validate(declared), root, tmp_path_factory.mktemp("scaling"))
+
+
+def definition_of(model: Model, root: Path, outdir: Path) -> dict[str, Any]:
+    """Synthesised."""
     app = App(
-        outdir=str(tmp_path_factory.mktemp("proof")),
+        outdir=str(outdir),
         builtin_cloud_formation_validation=False,
         context=json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"],
     )

@@ -19,6 +19,7 @@ from slipway_constructs.workflow.release_lookup import BUSY_LOOKS, LOCK_SECONDS,
 from slipway_constructs.workflow.release_make import ReleaseMake
 from slipway_constructs.workflow.release_record import ReleaseRecord
 from slipway_constructs.workflow.release_recovery import ReleaseRecovery
+from slipway_constructs.workflow.release_scaling import ReleaseScaling
 from slipway_constructs.workflow.release_shift import ReleaseShift
 from slipway_constructs.workflow.release_verification import TRAFFIC_LOOKS, ReleaseVerification
 from slipway_lambda.contracts.release import OF_PEOPLE, Outcome, ReleaseSpec, Trigger
@@ -48,12 +49,20 @@ class ReleaseFlow(Construct):
         super().__init__(scope, id_)
         table, traffic = foundation.ledger, model.rollout.synthetic_traffic
         self._spec, self._table, self._timing = spec, table.table_name, timing
+        scaling = ReleaseScaling(self, "Scaling", functions=functions) if spec.scaling else None
         self.ending = ReleaseEnding(
-            self, "Ending", endpoint=at.endpoint, model=model.name, foundation=foundation, table=table
+            self, "Ending", endpoint=at.endpoint, model=model.name, foundation=foundation, table=table, scaling=scaling
         )
         end = self.ending
         recovery = ReleaseRecovery(
-            self, "Recovery", functions=functions, at=at, table=table, timing=timing, then=end.unlock
+            self,
+            "Recovery",
+            functions=functions,
+            at=at,
+            table=table,
+            timing=timing,
+            then=end.unlock,
+            scaling=scaling,
         ).start
         record = ReleaseRecord(
             self,
@@ -93,7 +102,7 @@ class ReleaseFlow(Construct):
             table=table,
             aborted=recovery,
             routes=[(when('$plan.decision = "create"'), shift.create)],
-            then=shift.update,
+            then=scaling.before_the_shift(recovery, shift.update) if scaling else shift.update,
         )
         make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
         guard = ReleaseGuard(self, "Guard", functions=functions, table=table, refused=end.refused).chain

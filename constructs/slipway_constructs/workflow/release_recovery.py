@@ -11,6 +11,7 @@ from slipway_constructs.workflow.chain import expression, in_sequence
 from slipway_constructs.workflow.release_calls import choice, native, wait, whatever_happens, when
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, attempt, evaluated, key, number, record
 from slipway_constructs.workflow.release_record import cleaning, marking
+from slipway_constructs.workflow.release_scaling import ReleaseScaling
 from slipway_constructs.workflow.release_verification import looking
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Outcome
@@ -37,9 +38,10 @@ class ReleaseRecovery(Construct):
         table: dynamodb.ITable,
         timing: ReleaseTiming,
         then: sfn.IChainable,
+        scaling: ReleaseScaling | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self._at, self._table = at, table.table_name
+        self._at, self._table, self._scaling = at, table.table_name, scaling
         written = self._write_down(then)
         self._halted = self._halt(written)
         tidy = whatever_happens(cleaning(self, "Clean up what is left", functions), written)
@@ -78,7 +80,8 @@ class ReleaseRecovery(Construct):
             assign={"turned_back": True},
         )
         state.add_catch(self._halted, errors=["States.ALL"])
-        return state.next(settling)
+        state.next(settling)
+        return self._scaling.before_going_back(state) if self._scaling else state
 
     def _delete(self, settling: sfn.IChainable) -> sfn.IChainable:
         state = native(

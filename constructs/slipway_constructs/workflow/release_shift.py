@@ -11,6 +11,7 @@ from slipway_constructs.release_timing import ReleaseTiming
 from slipway_constructs.workflow.chain import expression
 from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, wait, whatever_happens, when
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.scaling import RETAINED
 
 SETTLED = '["InService", "Failed", "UpdateRollbackFailed", "OutOfService"]'
 """RollingBack and SystemUpdating end by themselves."""
@@ -84,6 +85,7 @@ class ReleaseShift(Construct):
                 "EndpointConfigName": expression("$plan.config"),
                 "DeploymentConfig": expression("$plan.deployment_config"),
                 "RetainDeploymentConfig": False,
+                **(RETAINED if self._spec.scaling else {}),
             },
             assign={"shifted": True},
         )

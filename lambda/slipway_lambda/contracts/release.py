@@ -169,6 +169,6 @@ class ReleaseSpec:
             raise BadEventError(f"The release spec lacks {', '.join(missing)}.", "Deploy the stack anew.")
         known: dict[str, Any] = {n: values[n] for n in sorted(names & set(values))}
         lists: dict[str, Any] = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
-        if known.get("scaling") is not None:
+        if isinstance(known.get("scaling"), Mapping):
             lists["scaling"] = Scaling(**known["scaling"])
         return cls(**{**known, **lists})

@@ -1,5 +1,6 @@
 """How an endpoint's variant scales, and what Application Auto Scaling is asked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,3 +51,19 @@ def policies(scaling: Scaling, endpoint: str) -> dict[str, dict[str, Any]]:
         for name, (metric, target) in aims.items()
         if target is not None
     }
+
+
+RETAINED: dict[str, Any] = {
+    "RetainAllVariantProperties": True,
+    "ExcludeRetainedVariantProperties": [
+        {"VariantPropertyType": "DesiredWeight"},
+        {"VariantPropertyType": "DataCaptureConfig"},
+    ],
+}
+"""Members of an UpdateEndpoint that keeps as many instances as are live, and takes the rest from the new config."""
+
+
+def live_count(endpoint: Mapping[str, Any], variant: str) -> int:
+    """Instances asked for of the variant, as DescribeEndpoint tells; 0 where there is none."""
+    found = [v for v in endpoint.get("ProductionVariants", []) if v.get("VariantName", variant) == variant]
+    return int(found[0].get("DesiredInstanceCount", 0)) if found else 0

@@ -1,11 +1,13 @@
 """Plan the release: everything is derived here once, so that the later states only carry it out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
+from slipway_lambda.contracts.scaling import live_count
 from slipway_lambda.events import take
 from slipway_lambda.plan_release import deployment, requests
 from slipway_lambda.plan_release.package import Package, read_package
@@ -22,6 +24,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     wanted = requests.content_name(spec, package)
     plan = decide(spec, package, wanted, now)
     first = plan.decision in (Decision.CREATE, Decision.CLEAR)
+    shifts = plan.decision in (Decision.UPDATE, Decision.RESPEC)
+    # After the requests were named and made: what a config says of instances is what was declared.
+    model_request, config_request = requests.model_request(spec, package), requests.config_request(spec, package)
+    spec = _sized(spec, now)
     return {
         "decision": plan.decision,
         "reason": plan.reason,
@@ -31,8 +37,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "config": wanted,
         "strategy": "all_at_once" if first else spec.strategy,
         "strategy_words": deployment.strategy_words(spec, first=first),
-        "model_request": requests.model_request(spec, package),
-        "config_request": requests.config_request(spec, package),
+        "model_request": model_request,
+        "config_request": config_request,
         "deployment_config": deployment.deployment_config(spec),
         "recovery_config": deployment.recovery_config(spec),
         "image": package.image,
@@ -42,16 +48,23 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "golden_uri": package.uris.get("golden_uri", ""),
         "last_good": last_good(plan.decision, now),
         "left_package_arn": _left(package, now),
+        "instance_count": spec.instance_count if spec.scaling and shifts else 0,
         "live_config": now.endpoint.get("EndpointConfigName", ""),
         "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
         "last_refusal": _last_refusal(package, now),
         "failed_before": now.attempt.get("outcome") == Attempt.FAILED
         and now.attempt.get("approval") == package.approval,
-        "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
+        "minimum_requests": spec.minimum_requests if shifts else 0,
         "attempt_item": _attempt_item(spec, package, now),
         "record_item": _record_item(spec, package, wanted, now, first=first),
         "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
     }
+
+
+def _sized(spec: ReleaseSpec, now: Situation) -> ReleaseSpec:
+    """For as many instances as are live, where scaling decides that."""
+    live = live_count(now.endpoint, spec.variant) if spec.scaling else 0
+    return replace(spec, instance_count=live) if live else spec
 
 
 def _situation(event: Mapping[str, Any], package: Package) -> Situation:

@@ -9,15 +9,19 @@ from rehearsal.asl.errors import StatesError
 from rehearsal.asl.resources import Resource
 from rehearsal.clock import Clock
 from release_proof.sagemaker import EndpointsPort, Request, SageMaker
+from release_proof.scaling import AutoScaling
 from release_proof.table import Table
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
 from slipway_lambda.contracts.ledger import LOCK, endpoint_key
+from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.contracts.training import ArtefactFaultError
+from slipway_lambda.deregister_scaling.handler import deregister
 from slipway_lambda.plan_release.handler import handler as plan
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.objects import ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
+from slipway_lambda.restore_scaling.restore import restore
 from slipway_lambda.smoke_test.handler import run as smoke
 from slipway_lambda.verify_release.handler import look
 
@@ -40,6 +44,7 @@ class Account:
 
     def __post_init__(self) -> None:
         self.sagemaker = SageMaker(self.clock, ENDPOINT)
+        self.scalings = AutoScaling(self.sagemaker)
         self._ports = _Ports(self)
 
     def fact(self, sort: str) -> Request:
@@ -76,6 +81,12 @@ class Account:
             answer = getattr(self.sagemaker, resource.action)(given, resource.kind)
         return json.loads(json.dumps(answer))
 
+    def restore_scaling(self, spec: ReleaseSpec) -> Request:
+        """As the stage does it, and settling."""
+        assert spec.scaling is not None
+        endpoints = EndpointsPort(self.sagemaker)
+        return {"restored": restore(spec.endpoint, spec.variant, spec.scaling, endpoints, self.scalings)}
+
     def _stage(self, verb: str, payload: Request) -> Any:
         ports: Any = self._ports
         stages: dict[str, Callable[[], Any]] = {
@@ -84,7 +95,9 @@ class Account:
             "check_preflight": lambda: check(payload, ports, ports, EndpointsPort(self.sagemaker), ports),
             "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports),
             "smoke_test": lambda: smoke(payload, ports, ports),
-            "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger),
+            "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger, self.scalings),
+            "deregister_scaling": lambda: deregister(payload, EndpointsPort(self.sagemaker), self.scalings),
+            "restore_scaling": lambda: self.restore_scaling(ReleaseSpec.from_dict(payload["spec"])),
         }
         try:
             return stages[verb]()

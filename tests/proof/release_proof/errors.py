@@ -25,6 +25,8 @@ REFUSALS = {
     "check_preflight": ("BadEventError", "PreflightRefusedError", "AlarmNotReadyError"),
     "verify_release": ("BadEventError",),
     "smoke_test": ("BadEventError", "SmokeTestFailedError"),
+    "deregister_scaling": ("BadEventError", "EndpointChangingError"),
+    "restore_scaling": ("BadEventError",),
     "clean_up_release": ("BadEventError", "MissingSettingError"),
 }
 """What our handlers raise by themselves; anything else they raise is a defect, of which ClientError stands for all."""

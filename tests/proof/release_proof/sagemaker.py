@@ -43,6 +43,10 @@ class SageMaker:
     """Told of every step the service takes by itself."""
     other_bytes: bool = False
     """The next fleet runs another image than its config names."""
+    scales: Callable[[], bool] = lambda: False
+    """Whether the variant is a scalable target."""
+    kept_count: int = 0
+    """Instances that an update keeps; 0: as the config says."""
 
     # The registry -----------------------------------------------------------------------------------------------------
 
@@ -139,6 +143,7 @@ class SageMaker:
         if self.endpoint is not None:
             raise refused(f"Cannot create already existing endpoint {request['EndpointName']}.", kind)
         config = self._config(request, kind)
+        self.kept_count = 0
         self.endpoint = self._serving(config, "Creating")
         fate = self.fate("create")
         ways: dict[str, list[tuple[str, str | None]]] = {"fails": [("Failed", None)], "stuck": []}
@@ -152,6 +157,11 @@ class SageMaker:
         if self.endpoint["EndpointStatus"] not in ("InService", "UpdateRollbackFailed"):
             raise refused("Cannot update in-progress endpoint.", kind)
         config, old = self._config(request, kind), self.endpoint["EndpointConfigName"]
+        types = {self.configs[c]["ProductionVariants"][0]["InstanceType"] for c in (config, old) if c in self.configs}
+        if self.scales() and len(types) > 1:
+            raise refused("The variant(s) must be deregistered as scalable targets before they can be updated.", kind)
+        live = self.endpoint["ProductionVariants"][0]["DesiredInstanceCount"]
+        self.kept_count = live if request.get("RetainAllVariantProperties") else 0
         self.endpoint["EndpointStatus"] = "Updating"
         self.endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": config}
         ways: dict[str, list[tuple[str, str | None]]] = {
@@ -172,6 +182,11 @@ class SageMaker:
         self.endpoint["EndpointStatus"] = "Deleting"
         self._plan([("Gone", None)])
         return {}
+
+    def resize(self, count: int) -> None:
+        """Application Auto Scaling, or a person, asks for another number of instances."""
+        assert self.endpoint is not None
+        self.endpoint["ProductionVariants"][0] |= {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
 
     def _config(self, request: Request, kind: str) -> str:
         name = str(request["EndpointConfigName"])
@@ -200,7 +215,7 @@ class SageMaker:
         image = str(self.models[variant["ModelName"]]["PrimaryContainer"]["Image"])
         if self.other_bytes:
             self.other_bytes, image = False, f"{REGISTRY}/tabular@sha256:{'f' * 64}"
-        count = variant["InitialInstanceCount"]
+        count = self.kept_count or variant["InitialInstanceCount"]
         return {
             "EndpointName": self.endpoint_name,
             "EndpointConfigName": config,
