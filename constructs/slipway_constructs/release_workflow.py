@@ -23,8 +23,8 @@ from slipway_constructs.workflow.release_flow import ReleaseFlow
 
 
 class ReleaseWorkflow(Construct):
-    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms` and `at` are what others
-    wire.
+    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `alarms`, `triggers` and `at` are
+    what others wire.
     """
 
     def __init__(
@@ -58,7 +58,14 @@ class ReleaseWorkflow(Construct):
             spec=self._spec,
         )
         self.machine = self._machine(model, foundation, functions, dead_letters)
-        ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)
+        self.triggers = ReleaseTriggers(
+            self,
+            "Triggers",
+            machine=self.machine,
+            group=self.at.group,
+            endpoint=endpoint,
+            dead_letters=dead_letters,
+        )
 
     def _machine(
         self, model: Model, foundation: Foundation, functions: ReleaseFunctions, dead_letters: DeadLetters

@@ -124,7 +124,11 @@ class ReleaseRecovery(Construct):
 
     def _write_down(self, then: sfn.IChainable) -> sfn.IChainable:
         mark = whatever_happens(marking(self, "Mark it rejected", "Rejected", "$failure.cause"), then)
-        touched = choice(self, "Was the endpoint touched?").when(when("$shifted"), mark.next(then)).otherwise(then)
+        touched = (
+            choice(self, "Was the endpoint touched?")
+            .when(when("$shifted and $not($plan.proven)"), mark.next(then))
+            .otherwise(then)
+        )
         tried = native(
             self,
             "Record the failed attempt",

@@ -11,7 +11,7 @@ from slipway_lambda.contracts.scaling import live_count
 from slipway_lambda.events import take
 from slipway_lambda.plan_release import deployment, requests
 from slipway_lambda.plan_release.package import Package, read_package
-from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
+from slipway_lambda.plan_release.plan import Situation, decide, is_proven, last_good, live_version, same_attempt
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -50,12 +50,13 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "left_package_arn": _left(package, now),
         "instance_count": spec.instance_count if spec.scaling and shifts else 0,
         "live_config": now.endpoint.get("EndpointConfigName", ""),
-        "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
+        # What is created anew has not: it may be deleted if it fails.
+        "ever_served": bool(now.endpoint) and (bool(now.live) or now.endpoint.get("EndpointStatus") == "InService"),
         "last_refusal": _last_refusal(package, now),
-        "failed_before": now.attempt.get("outcome") == Attempt.FAILED
-        and now.attempt.get("approval") == package.approval,
+        "failed_before": now.attempt.get("outcome") == Attempt.FAILED and same_attempt(package, wanted, now),
+        "proven": is_proven(package, plan.decision, now),
         "minimum_requests": spec.minimum_requests if shifts else 0,
-        "attempt_item": _attempt_item(spec, package, now),
+        "attempt_item": _attempt_item(spec, package, wanted, now),
         "record_item": _record_item(spec, package, wanted, now, first=first),
         "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
     }
@@ -96,15 +97,16 @@ def _left(package: Package, now: Situation) -> str:
     return str(known) if now.trigger == Trigger.ROLLBACK and known and known != package.arn else ""
 
 
-def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation) -> dict[str, Any]:
+def _attempt_item(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> dict[str, Any]:
     """The attempt without its outcome, which the machine adds."""
-    same = now.attempt.get("approval") == package.approval and now.attempt.get("outcome") == Attempt.STARTED
+    same = same_attempt(package, wanted, now) and now.attempt.get("outcome") == Attempt.STARTED
     return {
         **_key(spec, ledger.attempt_key(package.version)),
         **to_item(
             {
                 "version": package.version,
                 "approval": package.approval,
+                "config": wanted,
                 "execution": now.execution,
                 "tries": now.attempt.get("tries", 1) + 1 if same else 1,
             }

@@ -19,9 +19,15 @@ def of(template: dict[str, Any]) -> Resources:
 
 
 @pytest.mark.fault("C04")
-def test_only_approvals_start_a_release(of: Resources) -> None:
+@pytest.mark.fault("A30")
+def test_only_approvals_and_the_deletion_of_the_endpoint_start_a_release(of: Resources) -> None:
     patterns = [r["EventPattern"] for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
-    assert patterns == [
+    assert sorted(patterns, key=lambda p: str(p["detail-type"])) == [
+        {
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Endpoint State Change"],
+            "detail": {"EndpointName": ["flight-delays-dev"], "EndpointStatus": ["DELETING", "DELETED"]},
+        },
         {
             "source": ["aws.sagemaker"],
             "detail-type": ["SageMaker Model Package State Change"],
@@ -30,16 +36,17 @@ def test_only_approvals_start_a_release(of: Resources) -> None:
                 "ModelApprovalStatus": ["Approved"],
                 "UpdatedModelPackageFields": ["ModelApprovalStatus"],
             },
-        }
+        },
     ]
 
 
-def test_both_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:
-    (rule,) = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
+def test_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:
+    rules = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.sagemaker"]]
     (schedule,) = of("AWS::Scheduler::Schedule")
-    assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "approval"}
+    given = {r["EventPattern"]["detail-type"][0].split()[1]: json.loads(r["Targets"][0]["Input"]) for r in rules}
+    assert given == {"Model": {"trigger": "approval"}, "Endpoint": {"trigger": "reconcile"}}
     assert json.loads(schedule["Target"]["Input"]) == {"trigger": "reconcile"}
-    assert rule["Targets"][0]["DeadLetterConfig"]
+    assert all(rule["Targets"][0]["DeadLetterConfig"] for rule in rules)
     assert schedule["Target"]["DeadLetterConfig"]
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
 
@@ -151,3 +158,17 @@ def test_looks_cover_the_services_own_time_limit(model: Model, timeout_seconds: 
     timing = ReleaseTiming.of(model.model_copy(update={"rollout": rollout}))
     assert timing.looks * timing.poll > timeout_seconds
     assert timing.looks <= 250
+
+
+def test_what_starts_releases_goes_before_the_endpoint_does(template: dict[str, Any]) -> None:
+    """CloudFormation deletes in the reverse order: nothing may start a release of an endpoint that is being deleted."""
+    resources = template["Resources"]
+    (endpoint,) = (n for n, r in resources.items() if r["Type"] == "Custom::BlueGreenEndpoint")
+    starting = [
+        r
+        for r in resources.values()
+        if r["Type"] == "AWS::Scheduler::Schedule"
+        or (r["Type"] == "AWS::Events::Rule" and r["Properties"]["EventPattern"]["source"] == ["aws.sagemaker"])
+    ]
+    assert len(starting) == 3
+    assert all(endpoint in r["DependsOn"] for r in starting)
