@@ -379,7 +379,7 @@ def synthesised(root: Path, folder: Path, changes: Sequence[tuple[str, str]]) ->
     """`cdk.out` in a folder with the repository's app and a changed declaration."""
     for name in ("app.py", "cdk.json", "platform.yaml"):
         shutil.copy(root / name, folder)
-    shutil.copytree(root / "models", folder / "models")
+    shutil.copytree(root / "models", folder / "models", dirs_exist_ok=True)
     path = folder / "models" / MODEL / "model.yaml"
     text = path.read_text(encoding="utf-8")
     for old, new in changes:
