@@ -42,7 +42,12 @@ def inventory(cloud: Cloud) -> dict[str, set[str]]:
         "alarms": {a["AlarmName"] for a in cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]},
         "machines": {m["name"] for m in cloud.client("stepfunctions").list_state_machines()["stateMachines"]},
         "functions": {f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]},
-        "log groups": {g["logGroupName"] for g in cloud.client("logs").describe_log_groups()["logGroups"]},
+        # But for those that SageMaker and CodeBuild make by themselves, for the whole account or a project's name.
+        "log groups": {
+            g["logGroupName"]
+            for g in cloud.client("logs").describe_log_groups()["logGroups"]
+            if not g["logGroupName"].startswith(("/aws/sagemaker/", "/aws/codebuild/"))
+        },
         "buckets": {b["Name"] for b in cloud.client("s3").list_buckets()["Buckets"]},
         "tables": set(cloud.client("dynamodb").list_tables()["TableNames"]),
         "repositories": {r["repositoryName"] for r in cloud.client("ecr").describe_repositories()["repositories"]},
