@@ -112,9 +112,9 @@ def test_a_fleet_that_scales_keeps_its_size_and_its_scaling_over_every_release_a
     assert ended.output["version"] == good.output["version"]
     assert (fleet(app), target(app), policies(app)) == (("InService", 3, "ml.m5.xlarge"), (3, 6), OURS)
 
-    # A spec that never becomes healthy: the old spec serves, and the version is not condemned for it.
+    # A spec that SageMaker takes back: the old one serves, and the version is not condemned for it.
     before = app.endpoint()["EndpointConfigName"]
-    app.cloud.fault("A10", endpoint=ENDPOINT)
+    app.cloud.fault("A01", endpoint=ENDPOINT)
     ended = deploy(app, declared, scaled(6), (TYPE, TYPE.replace("m5.large", "m5.2xlarge")))
     assert ended.error == "ReleaseRolledBack"
     assert (fleet(app), target(app)) == (("InService", 3, "ml.m5.xlarge"), (3, 6))
