@@ -50,6 +50,12 @@ def wants_a_release(event: Mapping[str, Any]) -> bool:
     return bool(event["ResourceProperties"].get("Spec") != event.get("OldResourceProperties", {}).get("Spec"))
 
 
+def scales_no_longer(event: Mapping[str, Any]) -> bool:
+    """Whether an update took the declared scaling away."""
+    old, new = event.get("OldResourceProperties", {}).get("Spec", {}), event["ResourceProperties"].get("Spec", {})
+    return "scaling" in old and "scaling" not in new
+
+
 def delete_all(ports: Ports, name: str, *, variant: str, machine: str, time: Time) -> None:
     """Return when nothing changes the endpoint any more, it is gone, and so are its scalable target and the configs
     and models that releases made for it. Nothing there is success; safe to run again from wherever it ended.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from slipway_lambda.contracts.scaling import resource_id
 from slipway_lambda.custom_resource import Answer, respond
 from slipway_lambda.events import setting, take
 from slipway_lambda.ports.clients import client
@@ -13,7 +14,7 @@ from slipway_lambda.ports.endpoints import SageMakerEndpoints
 from slipway_lambda.ports.executions import StepFunctionsExecutions
 from slipway_lambda.ports.scalings import ApplicationAutoScaling
 from slipway_lambda.ports.starts import StepFunctionsStarts
-from slipway_lambda.release_endpoint.endpoint import Ports, Time, delete_all, wants_a_release
+from slipway_lambda.release_endpoint.endpoint import Ports, Time, delete_all, scales_no_longer, wants_a_release
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
@@ -51,6 +52,9 @@ def carry_out(event: Mapping[str, Any], ports: Ports, clock: Time) -> Answer:
         return Answer(physical_id=physical_id)
     if kind == "Create":
         ports.closing.open(name)
+    if kind == "Update" and scales_no_longer(event):
+        # Before the release: another instance type would be refused of a scalable target.
+        ports.scalings.deregister(resource_id(name, take(properties, "Variant", str)))
     if kind == "Update" and wants_a_release(event) and ports.endpoints.describe(name):
         ports.starts.start(machine, f"spec-{take(event, 'RequestId', str)}", {"trigger": "spec"})
     return Answer(physical_id=name, attributes={"EndpointName": name})

@@ -115,6 +115,22 @@ def test_same_spec_or_no_endpoint_starts_nothing(statuses: tuple[str, ...], spec
     assert account.started == []
 
 
+@pytest.mark.fault("A25")
+def test_scaling_that_is_declared_no_longer_is_taken_off_before_the_release() -> None:
+    account: Any = Account("InService")
+    properties = {"EndpointName": "flights-dev", "StateMachineArn": "arn:machine", "Variant": "main"}
+    event = {
+        "RequestType": "Update",
+        "RequestId": "r-1",
+        "PhysicalResourceId": "flights-dev",
+        "ResourceProperties": {**properties, "Spec": {"instance_count": "2"}},
+        "OldResourceProperties": {**properties, "Spec": {"instance_count": "2", "scaling": {"min_instances": "2"}}},
+    }
+    account.start = lambda *_: account.did.append("start")
+    carry_out(event, Ports(account, account, account, account, account), Time(lambda: 900.0, account.pause))
+    assert account.did == [f"deregister {TARGET}", "start"]
+
+
 GONE = [f"deregister {TARGET}", f"config {V1}", f"model {V1}", "forget flights-dev"]
 
 
