@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from slipway.config.platform import Environment, Notifications, Retention
+from slipway_constructs.emptied import EmptiedBuckets
 from slipway_constructs.foundation import Foundation
 
 
@@ -13,6 +14,8 @@ class FoundationStack(Stack):
     def __init__(self, scope: Construct, id_: str, *, environment: Environment, notifications: Notifications) -> None:
         super().__init__(scope, id_, termination_protection=environment.retention is Retention.RETAIN)
         self.foundation = Foundation(self, "Foundation", environment=environment, notifications=notifications)
+        if environment.retention is Retention.DESTROY:
+            EmptiedBuckets(self, "Emptied", foundation=self.foundation)
         for name, value in {
             "DataBucket": self.foundation.data.bucket_name,
             "ArtefactBucket": self.foundation.artefacts.bucket_name,

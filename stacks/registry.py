@@ -25,4 +25,6 @@ class RegistryStack(Stack):
     ) -> None:
         super().__init__(scope, id_, termination_protection=termination_protection)
         self.images = Images(self, "Images", foundation=foundation)
-        self.versions = ModelVersions(self, "Versions", models=models, serving_accounts=serving_accounts)
+        self.versions = ModelVersions(
+            self, "Versions", models=models, serving_accounts=serving_accounts, foundation=foundation
+        )

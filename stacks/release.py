@@ -33,6 +33,8 @@ class ReleaseStack(Stack):
             resources=self.workflow.at,
             foundation=foundation,
         )
+        # Made after it and deleted before it: nothing starts a release of an endpoint that is being deleted.
+        self.workflow.triggers.node.add_dependency(self.endpoint.resource)
         CfnOutput(self, "ReleaseMachine", value=self.workflow.machine.state_machine_arn)
         CfnOutput(self, "ReleaseDeadLetters", value=dead_letters.queue.queue_url)
         CfnOutput(self, "ReleaseSettling", value=self.workflow.settle.function_name)

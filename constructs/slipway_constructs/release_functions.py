@@ -1,6 +1,8 @@
 """The Lambda stages of a release, each with a role that may do its own part only."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -13,20 +15,22 @@ from slipway.config.rollout import Strategy
 from slipway_constructs.access import Access, accept_wildcards, grant_key
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.release_resources import ReleaseResources
+from slipway_constructs.scaling_permissions import grant_deregistering, grant_restoring
 from slipway_constructs.stage_function import StageFunction
 from slipway_lambda.contracts import golden
+from slipway_lambda.contracts.release import ReleaseSpec
 
 REASON = (
     "Artefacts, configs and models are named when they are made, below this model's or its endpoint's name; SageMaker's"
     " list calls, CloudWatch's statistics and its alarms' states take no resource; PutMetricData takes none either"
-    " and is narrowed by namespace."
+    " and is narrowed by namespace; a scalable target's id is the service's own."
 )
 
 
 class ReleaseFunctions(Construct):
     """`plan`, `inspect`, `aim` (None unless alarms watch the new fleet alone), `preflight`, `judge` (None unless the
     strategy has a trial), `verify`, `probe`, `smoke`, `clean_up`: one for each decision of the machine; `settle`: for
-    its bad ends.
+    its bad ends; `deregister_scaling` and `restore_scaling`: None unless the endpoint scales.
     """
 
     def __init__(
@@ -39,9 +43,11 @@ class ReleaseFunctions(Construct):
         image: ecr.IRepository,
         resources: ReleaseResources,
         aimed_alarms: Sequence[cloudwatch.IAlarm] = (),
+        spec: ReleaseSpec,
     ) -> None:
         super().__init__(scope, id_)
         self._model, self._foundation, self._image, self._at = model, foundation, image, resources
+        self._spec = spec
         self.plan = StageFunction(self, "Plan", verb="plan_release", foundation=foundation)
         self.inspect = self._inspect()
         self.aim = self._aim(aimed_alarms) if aimed_alarms else None
@@ -52,6 +58,8 @@ class ReleaseFunctions(Construct):
         self.smoke = self._smoke()
         self.clean_up = self._clean_up()
         self.settle = self._settle()
+        self.deregister_scaling = self._deregister_scaling() if spec.scaling else None
+        self.restore_scaling = self._restore_scaling() if spec.scaling else None
 
     def _inspect(self) -> StageFunction:
         function = StageFunction(
@@ -154,6 +162,20 @@ class ReleaseFunctions(Construct):
         _allow(function, ["sagemaker:DeleteModel"], [self._at.model_arns])
         _allow(function, ["dynamodb:GetItem"], [self._foundation.ledger.table_arn])
         grant_key(self._foundation.keys.models, _role(function), "kms:Decrypt")
+        grant_deregistering(_role(function), self._at.endpoint)
+        _settle(function)
+        return function
+
+    def _deregister_scaling(self) -> StageFunction:
+        function = StageFunction(self, "DeregisterScaling", verb="deregister_scaling", foundation=self._foundation)
+        _allow(function, ["sagemaker:DescribeEndpoint"], [self._at.endpoint_arn])
+        grant_deregistering(_role(function), self._at.endpoint)
+        _settle(function)
+        return function
+
+    def _restore_scaling(self) -> StageFunction:
+        function = StageFunction(self, "RestoreScaling", verb="restore_scaling", foundation=self._foundation)
+        grant_restoring(_role(function), self._at.endpoint, self._at.endpoint_arn, self._at.config_arns)
         _settle(function)
         return function
 
@@ -169,6 +191,7 @@ class ReleaseFunctions(Construct):
                 "SETTLES": "release",
                 "MODEL": self._model.name,
                 "ENVIRONMENT": self._foundation.environment.name,
+                **self._declared_scaling(),
             },
         )
         _allow(
@@ -179,7 +202,17 @@ class ReleaseFunctions(Construct):
         _allow(function, ["sns:Publish"], [self._foundation.topic.topic_arn])
         grant_key(self._foundation.keys.models, _role(function), "kms:Decrypt")
         grant_key(self._foundation.keys.operations, _role(function), "kms:Decrypt", "kms:GenerateDataKey")
+        if self._spec.scaling:  # of an execution that died between taking it off and restoring it
+            _allow(function, ["dynamodb:GetItem"], [self._foundation.ledger.table_arn])
+            grant_restoring(_role(function), self._at.endpoint, self._at.endpoint_arn, self._at.config_arns)
+            _settle(function)
         return function
+
+    def _declared_scaling(self) -> dict[str, str]:
+        if self._spec.scaling is None:
+            return {}
+        given = {"endpoint": self._at.endpoint, "variant": self._spec.variant, "scaling": asdict(self._spec.scaling)}
+        return {"SCALING": json.dumps(given)}
 
     def _read_artefacts(self, function: StageFunction) -> None:
         Access(_role(function)).read(self._foundation.artefacts, f"{self._model.name}/*")

@@ -31,6 +31,7 @@ def grant_release(
         functions.probe,
         functions.smoke,
         functions.clean_up,
+        *(f for f in (functions.deregister_scaling, functions.restore_scaling) if f),
     )
     for actions, resources in (
         (["sagemaker:ListModelPackages"], [at.group_arn]),

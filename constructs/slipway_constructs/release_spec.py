@@ -9,6 +9,7 @@ from slipway_constructs.job_roles import LOCAL_DISKS
 from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_constructs.release_trial_spec import trial_spec
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.scaling import Scaling
 
 
 def release_spec(
@@ -46,4 +47,5 @@ def release_spec(
         smoke_records=rollout.smoke_test.records,
         smoke_tolerance=rollout.smoke_test.tolerance,
         trial=trial_spec(model, alarm_names=tuple(alarms.of_challenger)),
+        scaling=Scaling(**declared.scaling.model_dump()) if declared.scaling else None,
     )

@@ -1,4 +1,4 @@
-"""What starts releases: an approval, and a sweep that finds what no event told."""
+"""What starts releases: an approval, the deletion of the endpoint, and a sweep that finds what no event told."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -15,13 +15,21 @@ SWEEP_MINUTES = 15
 
 
 class ReleaseTriggers(Construct):
-    """Both say only that there may be something to do: the machine reads the registry itself."""
+    """All say only that there may be something to do: the machine reads the registry itself."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, machine: sfn.IStateMachine, group: str, dead_letters: DeadLetters
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        machine: sfn.IStateMachine,
+        group: str,
+        endpoint: str,
+        dead_letters: DeadLetters,
     ) -> None:
         super().__init__(scope, id_)
         self._on_approval(machine, group, dead_letters)
+        self._on_deletion(machine, endpoint, dead_letters)
         self._on_sweep(machine, dead_letters)
 
     def _on_approval(self, machine: sfn.IStateMachine, group: str, dead_letters: DeadLetters) -> None:
@@ -42,13 +50,32 @@ class ReleaseTriggers(Construct):
                 },
             ),
         )
-        role = iam.Role(self, "ApprovalRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        self._start(rule, "ApprovalRole", {"trigger": "approval"}, machine, dead_letters)
+
+    def _on_deletion(self, machine: sfn.IStateMachine, endpoint: str, dead_letters: DeadLetters) -> None:
+        """Whoever deletes it: a release that did so itself holds the lock, and the stack closes the endpoint first."""
+        rule = events.Rule(
+            self,
+            "Deletion",
+            description=f"{endpoint} was deleted.",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint State Change"],
+                detail={"EndpointName": [endpoint], "EndpointStatus": ["DELETING", "DELETED"]},
+            ),
+        )
+        self._start(rule, "DeletionRole", {"trigger": "reconcile"}, machine, dead_letters)
+
+    def _start(
+        self, rule: events.Rule, role_id: str, given: dict[str, str], machine: sfn.IStateMachine, dead: DeadLetters
+    ) -> None:
+        role = iam.Role(self, role_id, assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
         rule.add_target(
             targets.SfnStateMachine(
                 machine,
-                input=events.RuleTargetInput.from_object({"trigger": "approval"}),
+                input=events.RuleTargetInput.from_object(given),
                 role=role,
-                dead_letter_queue=dead_letters.queue,
+                dead_letter_queue=dead.queue,
                 retry_attempts=185,
                 max_event_age=Duration.hours(24),
             )

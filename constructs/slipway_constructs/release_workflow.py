@@ -24,7 +24,8 @@ from slipway_constructs.workflow.release_flow import ReleaseFlow
 
 
 class ReleaseWorkflow(Construct):
-    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `settle`, `alarms` and `at` are
+    """Alarms, the hosting role, the stages, the machine and its triggers. `machine`, `settle`, `alarms`, `triggers` and
+    `at` are
     what others wire.
     """
 
@@ -56,6 +57,7 @@ class ReleaseWorkflow(Construct):
             image=image,
             resources=self.at,
             aimed_alarms=self.alarms.of_new_fleet,
+            spec=self._spec,
         )
         self.settle = functions.settle
         self.machine = self._machine(model, foundation, functions, dead_letters)
@@ -67,7 +69,14 @@ class ReleaseWorkflow(Construct):
             foundation=foundation,
             dead_letters=dead_letters,
         )
-        ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)
+        self.triggers = ReleaseTriggers(
+            self,
+            "Triggers",
+            machine=self.machine,
+            group=self.at.group,
+            endpoint=endpoint,
+            dead_letters=dead_letters,
+        )
 
     def _machine(
         self, model: Model, foundation: Foundation, functions: ReleaseFunctions, dead_letters: DeadLetters

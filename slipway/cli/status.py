@@ -15,6 +15,7 @@ from slipway.config.platform import Environment
 from slipway.operations import progress
 from slipway.operations.errors import Failure
 from slipway.operations.outputs import declared_model
+from slipway.operations.scaling import limits_words
 from slipway.operations.status import ModelStatus, plain, read_status
 from slipway.operations.where import find
 
@@ -75,6 +76,8 @@ def show(one: ModelStatus) -> None:
     rows: list[tuple[str, str]] = []
     if one.live is not None:
         rows.append(("live", _live(one.live)))
+    if one.scaling is not None:
+        rows.append(("scaling", limits_words(one.scaling)))
     if one.release is not None:
         rows.append(("release", progress.line(one.release)))
     if one.hold is not None:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from slipway.config.base import Clash, Declared, Name, refuse, says
 from slipway.config.endpoint import Endpoint, InstanceType
 from slipway.config.rollout import Rollout
-from slipway.config.shift import Shift, shift_clashes
+from slipway.config.shift import Shift, longest_shift, shift_clashes
 from slipway.config.trial_rules import trial_clashes
 
 ColumnName = Annotated[
@@ -345,7 +345,7 @@ class Model(Declared):
     @property
     def shift(self) -> Shift:
         """The rollout on this endpoint, in whole instances and seconds."""
-        return Shift.of(self.rollout, self.endpoint)
+        return longest_shift(self.rollout, self.endpoint)
 
     def _nobody_looks(self) -> Clash | None:
         ours = self.monitors.data_quality is not None and self.monitors.engine is MonitorEngine.SLIPWAY

@@ -1,6 +1,6 @@
 """A rollout on its endpoint: whole instances, seconds, and what SageMaker would refuse of them, checked at synth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from slipway.config.base import Clash
@@ -37,9 +37,11 @@ class Shift:
     timeout_seconds: int
 
     @classmethod
-    def of(cls, rollout: Rollout, endpoint: Endpoint) -> "Shift":
-        """Pure arithmetic; what does not fit is told by `shift_clashes`."""
-        count, strategy = endpoint.instance_count, rollout.strategy
+    def of(cls, rollout: Rollout, endpoint: Endpoint, count: int | None = None) -> "Shift":
+        """Of `count` instances, or `instance_count`. Pure arithmetic; what does not fit is told by `shift_clashes`."""
+        strategy = rollout.strategy
+        if count is None:
+            count = endpoint.instance_count
         rolling = strategy is Strategy.ROLLING
         size = count
         if strategy in SHARES:
@@ -65,6 +67,17 @@ class Shift:
         )
 
 
+def longest_shift(rollout: Rollout, endpoint: Endpoint) -> Shift:
+    """Of `instance_count` instances, with the time limits and peaks of the worst number that scaling may leave live."""
+    every = [Shift.of(rollout, endpoint, count) for count in endpoint.counts]
+    return replace(
+        Shift.of(rollout, endpoint),
+        recovery_starts=max(s.recovery_starts for s in every),
+        peak_instances=max(s.peak_instances for s in every),
+        timeout_seconds=max(s.timeout_seconds for s in every),
+    )
+
+
 def shift_clashes(rollout: Rollout, endpoint: Endpoint) -> list[Clash]:
     """What the service would refuse, or carry out as something else than was declared."""
     return [
@@ -83,17 +96,33 @@ def _whole(rollout: Rollout, endpoint: Endpoint) -> list[Clash | None]:
     share = SHARES.get(rollout.strategy)
     if share is None:
         return []
-    found = [_share(share, getattr(rollout, share.field), endpoint.instance_count)]
-    if rollout.strategy is Strategy.ROLLING and rollout.rollback_batch_percent and endpoint.instance_count >= 2:
-        found.append(_share(ROLLBACK, rollout.rollback_batch_percent, endpoint.instance_count))
+    found = [_shares(share, getattr(rollout, share.field), endpoint)]
+    if rollout.strategy is Strategy.ROLLING and rollout.rollback_batch_percent and endpoint.counts[0] >= 2:
+        found.append(_shares(ROLLBACK, rollout.rollback_batch_percent, endpoint))
     return found
 
 
-def _share(share: Share, percent: int, count: int) -> Clash | None:
+def _shares(share: Share, percent: int, endpoint: Endpoint) -> Clash | None:
+    """The first number of instances that does not go: one is declared, or any between two limits may be live."""
+    if endpoint.scaling is None:
+        return _share(share, percent, endpoint.instance_count)
+    clashes = (_share(share, percent, count, "a fleet scaled to") for count in endpoint.counts)
+    found = next((c for c in clashes if c is not None), None)
+    if found is None or endpoint.counts[0] < 2:
+        fix = "set endpoint.scaling.min_instances to 2 or more, or strategy to all_at_once"
+        return found and replace(found, fix=fix, reads=(*found.reads, ("endpoint", "scaling")))
+    return replace(
+        found,
+        fix=f"{found.fix}, or change endpoint.scaling so that no such number is between its limits",
+        reads=(*found.reads, ("endpoint", "scaling")),
+    )
+
+
+def _share(share: Share, percent: int, count: int, of: str = "endpoint.instance_count") -> Clash | None:
     if count < 2:
         return Clash(
             ("rollout", "strategy"),
-            f"takes {percent} % of endpoint.instance_count 1, which is no whole instance",
+            f"takes {percent} % of {of} 1, which is no whole instance",
             "set endpoint.instance_count to 2 or more, or strategy to all_at_once",
             (*COUNT, ("rollout", share.field)),
         )
@@ -103,7 +132,7 @@ def _share(share: Share, percent: int, count: int) -> Clash | None:
     needed = ceil(share.least_percent * count / 100)
     return Clash(
         ("rollout", share.field),
-        f"is {size} of endpoint.instance_count {count} in whole instances ({percent} % of {count} ="
+        f"is {size} of {of} {count} in whole instances ({percent} % of {count} ="
         f" {percent * count / 100:g}, rounded down), which is {100 * size / count:.1f} %: SageMaker takes"
         f" {share.least_percent} to {share.most_percent} %",
         f"give at least {ceil(100 * needed / count)}, which is {needed} of {count} instances",
@@ -112,7 +141,10 @@ def _share(share: Share, percent: int, count: int) -> Clash | None:
 
 
 def _in_time(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
-    shift = Shift.of(rollout, endpoint)
+    shift = max(
+        (Shift.of(rollout, endpoint, count) for count in endpoint.counts),
+        key=lambda s: (s.timeout_seconds, s.waits_seconds),
+    )
     terms = [f"{'' if shift.bakes == 1 else f'{shift.bakes} × '}bake_seconds {rollout.bake_seconds}"]
     if rollout.strategy is not Strategy.ROLLING:
         terms = [*(terms if shift.bakes else []), f"termination_wait_seconds {rollout.termination_wait_seconds}"]

@@ -25,6 +25,7 @@ def trial_clashes(rollout: Rollout, endpoint: Endpoint) -> list[Clash]:
         *_too_short_to_see(rollout),
         *_halved_floor(rollout),
         *_half_captured(rollout, endpoint),
+        *_scaled(endpoint),
     ]
 
 
@@ -89,4 +90,15 @@ def _half_captured(rollout: Rollout, endpoint: Endpoint) -> Iterator[Clash]:
             f" {percent} % a pair is left by chance",
             "set it to 100, or use another strategy",
             (STRATEGY,),
+        )
+
+
+def _scaled(endpoint: Endpoint) -> Iterator[Clash]:
+    """Two fleets that grow apart cannot be compared, and scaling is off for as long as a release lasts: here, days."""
+    if endpoint.scaling is not None:
+        yield Clash(
+            STRATEGY,
+            "has a trial, and endpoint.scaling would be off for as long as that lasts",
+            "use another strategy, or a fixed endpoint.instance_count",
+            (("endpoint", "scaling"),),
         )

@@ -1,7 +1,7 @@
 """What a release would do now, decided by the release machine's own code over what the machine would read."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slipway.operations.errors import Failure, of_aws
@@ -61,10 +61,13 @@ def preview(target: Target, trigger: Trigger, number: int, arn: str) -> Preview:
         "execution": NOBODY,
     }
     try:
-        return Preview(trigger, number, spec, plan_release(event, None), items)
+        plan = plan_release(event, None)
     except SlipwayError as error:
         fix = error.next_step or "deploy the Release stack anew"
         raise Failure("SLW513", f"It cannot be planned: {error.cause}", where=target.label, fix=fix) from error
+    if plan["instance_count"]:  # of a fleet that scales: as many as are live
+        spec = replace(spec, instance_count=plan["instance_count"])
+    return Preview(trigger, number, spec, plan, items)
 
 
 def deployed_spec(target: Target) -> ReleaseSpec:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -13,6 +14,7 @@ from slipway.operations.sentence import duration
 from slipway.operations.target import Items, Target
 from slipway_lambda.contracts.ledger import ABORT_REASON, attempt_key
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.scaling import live_count
 
 PAGE = 200
 GONE = "GONE"
@@ -68,6 +70,8 @@ def shift(spec: ReleaseSpec, seen: Mapping[str, Any], now: datetime) -> dict[str
     pending = seen.get("PendingDeploymentSummary")
     if not pending:
         return None
+    if spec.scaling:  # the fleet is replaced as large as it is
+        spec = replace(spec, instance_count=live_count(seen, spec.variant) or spec.instance_count)
     variant: Mapping[str, Any] = next(iter(pending.get("ProductionVariants", [])), {})
     status: Mapping[str, Any] = next(iter(variant.get("VariantStatus", [])), {})
     baking = _BAKING.search(status.get("StatusMessage", ""))

@@ -4,7 +4,7 @@ from math import ceil
 from typing import Any
 
 from slipway.operations.planning import Preview
-from slipway_lambda.contracts.release import Decision
+from slipway_lambda.contracts.release import Decision, ReleaseSpec
 
 
 def sentence(preview: Preview) -> str:
@@ -24,7 +24,8 @@ def sentence(preview: Preview) -> str:
     if decision in {Decision.CREATE, Decision.CLEAR}:
         return f"{name} {then} is the first version in {spec.environment}: its endpoint is created with {fleet}."
     move = f"{name} stays at {then}" if decision == Decision.RESPEC else f"{name} moves {now or '?'} → {then}"
-    return f"{move} in {spec.environment}: {plan['strategy_words']}; {_guard(spec.alarm_names)}; {_capacity(preview)}."
+    more = f"{_capacity(preview)}{_scaling(spec)}"
+    return f"{move} in {spec.environment}: {plan['strategy_words']}; {_guard(spec.alarm_names)}; {more}."
 
 
 def shift_seconds(deployment: dict[str, Any], instances: int) -> int:
@@ -54,6 +55,13 @@ def _size(size: dict[str, Any], instances: int) -> float:
 
 def _guard(alarms: tuple[str, ...]) -> str:
     return f"guarded by {', '.join(alarms)}" if alarms else "guarded by no alarm"
+
+
+def _scaling(spec: ReleaseSpec) -> str:
+    if spec.scaling is None:
+        return ""
+    limits = f"{spec.scaling.min_instances} to {spec.scaling.max_instances}"
+    return f"; {spec.instance_count} instances are live, and scaling between {limits} rests meanwhile"
 
 
 def _capacity(preview: Preview) -> str:

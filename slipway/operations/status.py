@@ -12,6 +12,7 @@ from slipway.operations import approvals, ledger
 from slipway.operations.errors import Failure, of_aws
 from slipway.operations.outputs import Outputs, alarm_names, outputs, stack_names
 from slipway.operations.progress import read_progress
+from slipway.operations.scaling import read_scaling, unscaled
 from slipway.operations.target import Target
 from slipway.operations.where import Where
 
@@ -37,6 +38,8 @@ class ModelStatus:
     """Who holds new versions back, why and since when."""
     release: dict[str, Any] | None = None
     """How far the release under way has come; None when there is none."""
+    scaling: dict[str, Any] | None = None
+    """Where `endpoint.scaling` is declared: `declared` limits, and those `registered`, None where there are none."""
     unknown: list[dict[str, str]] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
     """What and fix, for all that is known and not as it should be."""
@@ -63,6 +66,8 @@ def read_status(where: Where, platform: Platform, environment: Environment, mode
         status.hold = (
             plain(_part(status, "hold", lambda: ledger.hold(where, found.ledger_table, endpoint) or {})) or None
         )
+        if model.endpoint.scaling:
+            status.scaling = _part(status, "scaling", lambda: read_scaling(where, endpoint, model))
         at = Target(where, environment, model, found)
         status.release = _part(status, "release under way", lambda: read_progress(at) or {}) or None
     elif Role.SERVE in environment.roles:
@@ -110,6 +115,8 @@ def judge(status: ModelStatus) -> list[dict[str, str]]:
     elif state == "InService" and live.get("endpoint_config") != live.get("config"):
         what = f"the endpoint runs {live.get('endpoint_config')}, and the ledger says {live.get('config')}"
         problem(what, "somebody changed the endpoint by hand: run the release machine")
+    if told := unscaled(status.scaling, serving=state == "InService", moving=status.release is not None):
+        problem(*told)
     for alarm in status.alarms or []:
         if alarm["state"] == "ALARM":
             problem(f"alarm {alarm['name']}: {alarm['reason']}", "look at the dashboard of the Monitoring stack")

@@ -98,6 +98,9 @@ def test_nothing_released_yet_is_well(where: Where, aws: Any, declared: Declarat
     assert status.last == {"training": None, "release": None, "monitoring": None}
 
 
+SERVING = {"version": 2, "endpoint_status": "InService", "endpoint_config": "a", "config": "a"}
+
+
 def status_with(**parts: Any) -> ModelStatus:
     return ModelStatus("m", "e", "here", **parts)
 
@@ -115,6 +118,14 @@ def status_with(**parts: Any) -> ModelStatus:
         ({"alarms": [{"name": "n", "state": "ALARM", "reason": "r"}]}, "alarm n: r"),
         ({"last": {"release": {"status": "TIMED_OUT", "cause": "c", "arn": "x"}}}, "the last release is TIMED_OUT: c"),
         ({"halt": {"cause": "mixed fleet"}}, "automation is halted: mixed fleet"),
+        (
+            {"live": SERVING, "scaling": {"declared": [2, 6], "registered": None}},
+            "does not scale, and 2 to 6 instances are declared",
+        ),
+        (
+            {"live": SERVING, "scaling": {"declared": [2, 6], "registered": [2, 4]}},
+            "scales between 2 and 4, declared are 2 to 6",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_a_fix(parts: dict[str, Any], told: str) -> None:
@@ -289,3 +300,9 @@ def test_status_reads_the_live_item_as_the_release_machine_writes_it() -> None:
     endpoint = {"endpoint": "m-dev", "endpoint_status": "InService", "endpoint_config": "m-dev-v3-0a1b2c3d"}
     assert judge(status_with(live={**live, **endpoint})) == []
     assert len(judge(status_with(live={**live, **endpoint, "endpoint_config": "m-dev-v2-0a1b2c3d"}))) == 1
+
+
+def test_scaling_that_rests_during_a_release_is_no_fault() -> None:
+    off = {"declared": [2, 6], "registered": None}
+    assert judge(status_with(live=SERVING, scaling=off, release={"version": 3})) == []
+    assert judge(status_with(live=SERVING, scaling={"declared": [2, 6], "registered": [2, 6]})) == []

@@ -47,10 +47,18 @@ def trials(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
     return {s: _synthesised(root, tmp_path_factory.mktemp(s), {**short, "strategy": s}) for s in ("shadow", "ab")}
 
 
-def _synthesised(root: Path, outdir: Path, rollout: dict[str, Any]) -> dict[str, Any]:
+@pytest.fixture(scope="session")
+def scaling_definition(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of an endpoint that scales."""
+    scaling = {"min_instances": 2, "max_instances": 6, "invocations_per_instance": 600}
+    declared = {"instance_count": 2, "scaling": scaling | {"concurrent_requests_per_model": 4}}
+    return _synthesised(root, tmp_path_factory.mktemp("scaling"), {}, endpoint=declared)
+
+
+def _synthesised(root: Path, outdir: Path, rollout: dict[str, Any], **members: Any) -> dict[str, Any]:
     """The definition for a declaration with other members of `rollout`; None: left out."""
-    members = {k: v for k, v in {**MODEL["rollout"], **rollout}.items() if v is not None}
-    model = Model.model_validate({**MODEL, "rollout": members})
+    rollout = {k: v for k, v in {**MODEL["rollout"], **rollout}.items() if v is not None}
+    model = Model.model_validate({**MODEL, "rollout": rollout, **members})
     app = App(
         outdir=str(outdir),
         builtin_cloud_formation_validation=False,

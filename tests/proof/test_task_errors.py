@@ -18,8 +18,9 @@ from rehearsal.asl.resources import parse
 from release_proof.account import ENDPOINT
 from release_proof.errors import errors_of, integration
 from release_proof.machine import AFTER, BEFORE, Bench, Fault, visited
-from release_proof.scenarios import ALL, Place, begin, canary, first, mixed, places, silently_rolled_back
+from release_proof.scenarios import ALL, SCALING, Place, begin, canary, first, mixed, places, silently_rolled_back
 from release_proof.trial_scenarios import ALL_WITH_TRIALS, unanswered_share
+from slipway_lambda.contracts.scaling import live_count
 
 KINDS = {"once": (BEFORE, 1), "always": (BEFORE, 10**6), "after the effect": (AFTER, 1)}
 HALTING = {
@@ -55,6 +56,12 @@ class Case:
 def cases(definition: dict[str, Any]) -> list[Case]:
     """All of them."""
     return list(_cases(definition))
+
+
+@pytest.fixture(scope="module")
+def scaling_cases(scaling_definition: dict[str, Any]) -> list[Case]:
+    """All of a machine whose endpoint scales."""
+    return list(_cases(scaling_definition, SCALING))
 
 
 def _cases(definition: dict[str, Any], scenarios: Sequence[Callable[[Bench], None]] = ALL) -> Iterator[Case]:
@@ -115,6 +122,8 @@ def _right_after(one: Bench, record: dict[str, Any], told_before: int) -> Iterat
         version = outcome["version"]
         if outcome["outcome"] == "released" and not account.live_config.startswith(f"{ENDPOINT}-v{version}-"):
             yield f"said released, and {account.live_config} is live"
+    if not any(a.state == "Restore scaling" for a in _failures(one)):
+        yield from _scaling(one)
     if mine and mine[0]["outcome"] == "refused" and _shifts(one, record["executionArn"]):
         yield "said refused (nothing was touched) although it changed the endpoint"
 
@@ -141,10 +150,23 @@ def _in_the_end(one: Bench, *, halted: bool) -> Iterator[str]:
     if not live and account.status:
         yield f"nothing was ever verified, and an endpoint is {account.status}"
     needed = {h["config"] for h in live.get("verified", [])}
+    yield from _scaling(one)
     if orphans := set(account.sagemaker.configs) - needed:
         yield f"orphaned configs {sorted(orphans)}"
     if orphans := set(account.sagemaker.models) - needed:
         yield f"orphaned models {sorted(orphans)}"
+
+
+def _scaling(one: Bench) -> Iterator[str]:
+    """The scalable target is there, and the fleet as large as it was (A24, A25)."""
+    account, spec = one.account, one.spec
+    if not spec.scaling or account.status in ("", "Creating", "Failed", "Deleting"):
+        return
+    if differs := account.scalings.not_as(spec.scaling, ENDPOINT, spec.variant):
+        yield differs
+    count = live_count(account.sagemaker.endpoint or {}, spec.variant)
+    if one.scaled_to and count != one.scaled_to:
+        yield f"{count} instances serve, and {one.scaled_to} were needed"
 
 
 SAMPLE = 40
@@ -205,6 +227,21 @@ def _all_safe(
     figure(f"{name}task errors: safe ends", f"{safe} of {total}", f"all {unsafe[:3] or ''}".strip(), not unsafe)
     # A mixed fleet, and the failure of the very step that would make the last good version live: a person's turn.
     assert {state for state, count in halts.items() if count} <= HALTING, halts
+
+
+@pytest.mark.fault("A24")
+@pytest.mark.fault("A25")
+def test_every_error_of_every_task_leaves_an_endpoint_that_scales_as_declared(
+    scaling_definition: dict[str, Any], scaling_cases: list[Case], full: bool, figure: Callable[..., None]
+) -> None:
+    unsafe: list[str] = []
+    chosen = scaling_cases if full else random.Random(5).sample(scaling_cases, SAMPLE)
+    own = [c for c in scaling_cases if "scaling" in c.place.state and c not in chosen]
+    for case in (chosen := [*chosen, *own]):
+        if faults := faults_of(scaling_definition, case, Counter()):
+            unsafe.append(f"{case}: {'; '.join(faults)}")
+    safe = f"{len(chosen) - len(unsafe)} of {len(chosen)}"
+    figure("task errors of a machine that scales: safe ends", safe, f"all {unsafe[:3] or ''}".strip(), not unsafe)
 
 
 def tasks_in(definition: dict[str, Any]) -> int:

@@ -8,6 +8,7 @@ from slipway_constructs.foundation import Foundation
 from slipway_constructs.workflow.chain import expression
 from slipway_constructs.workflow.release_calls import CHECK_FAILED, choice, native, whatever_happens, when
 from slipway_constructs.workflow.release_ledger import EXECUTION, attempt, evaluated
+from slipway_constructs.workflow.release_scaling import ReleaseScaling
 from slipway_constructs.workflow.telling import Telling
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Outcome
@@ -18,6 +19,7 @@ ENDS = {
     Outcome.REFUSED: ("refused", "Refused", "ReleaseRefused"),
     Outcome.ROLLED_BACK: ("rolled back", "Rolled back", "ReleaseRolledBack"),
     Outcome.HALTED: ("halted", "Halted", "ReleaseHalted"),
+    Outcome.UNSCALED: ("released without its scaling", "Not scaled", "ReleaseUnscaled"),
     Outcome.UNRECORDED: ("released but not recorded", "Not recorded", "ReleaseUnrecorded"),
     Outcome.LOCK_LOST: ("stopped without its lock", "Lock lost", "ReleaseLockLost"),
 }
@@ -30,14 +32,23 @@ class ReleaseEnding(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, endpoint: str, model: str, foundation: Foundation, table: dynamodb.ITable
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        endpoint: str,
+        model: str,
+        foundation: Foundation,
+        table: dynamodb.ITable,
+        scaling: ReleaseScaling | None = None,
     ) -> None:
         super().__init__(scope, id_)
         self.telling = Telling(self, foundation=foundation, what="release", model=model)
         self.nothing = self._succeed("Nothing to release", "$outcome")
-        self.locked_out = self._tell_and_end()
-        self.unlock = self._give_back(endpoint, table)
-        self.unlock.next(self.locked_out)
+        self.locked_out = self._tell_and_end(scaling)
+        unlock = self._give_back(endpoint, table)
+        unlock.next(self.locked_out)
+        self.unlock = scaling.at_the_end(unlock) if scaling else unlock
         self.refused = self._note_refusal(table)
         self.unrecorded = sfn.Pass.jsonata(
             self, "Leave it to the sweep", assign={"outcome": Outcome.UNRECORDED.value}, outputs={}
@@ -84,7 +95,7 @@ class ReleaseEnding(Construct):
             .otherwise(self.unlock)
         )
 
-    def _tell_and_end(self) -> sfn.Choice:
+    def _tell_and_end(self, scaling: ReleaseScaling | None) -> sfn.Choice:
         ends = choice(self, "How did it end?")
         released = self._succeed("Released", f'"{Outcome.RELEASED}"')
         ends.when(
@@ -101,7 +112,7 @@ class ReleaseEnding(Construct):
         )
         ends.when(when(f'$outcome in ["{Outcome.NOTHING}", "{Outcome.SUPERSEDED}"]'), self.nothing)
         for outcome, (words, name, error) in ENDS.items():
-            if outcome is not Outcome.REFUSED:
+            if outcome is not Outcome.REFUSED and (scaling or outcome is not Outcome.UNSCALED):
                 ends.when(when(f'$outcome = "{outcome}"'), self._fail(outcome, words, name, error))
         words, name, error = ENDS[Outcome.REFUSED]
         refusal = self._fail(Outcome.REFUSED, words, name, error)

@@ -20,6 +20,7 @@ from slipway_constructs.workflow.release_make import ReleaseMake
 from slipway_constructs.workflow.release_news import NEWS_AT_MOST
 from slipway_constructs.workflow.release_record import ReleaseRecord
 from slipway_constructs.workflow.release_recovery import ReleaseRecovery
+from slipway_constructs.workflow.release_scaling import ReleaseScaling
 from slipway_constructs.workflow.release_shift import ReleaseShift
 from slipway_constructs.workflow.release_trial import ReleaseTrial, trial_variables
 from slipway_constructs.workflow.release_verification import TRAFFIC_LOOKS, ReleaseVerification
@@ -50,8 +51,9 @@ class ReleaseFlow(Construct):
         super().__init__(scope, id_)
         table, traffic = foundation.ledger, model.rollout.synthetic_traffic
         self._spec, self._table, self._timing = spec, table.table_name, timing
+        scaling = ReleaseScaling(self, "Scaling", functions=functions) if spec.scaling else None
         self.ending = ReleaseEnding(
-            self, "Ending", endpoint=at.endpoint, model=model.name, foundation=foundation, table=table
+            self, "Ending", endpoint=at.endpoint, model=model.name, foundation=foundation, table=table, scaling=scaling
         )
         end = self.ending
         recovery = ReleaseRecovery(
@@ -63,6 +65,7 @@ class ReleaseFlow(Construct):
             timing=timing,
             locked_out=end.locked_out,
             then=end.unlock,
+            scaling=scaling,
         ).start
         record = ReleaseRecord(
             self,
@@ -128,7 +131,7 @@ class ReleaseFlow(Construct):
             table=table,
             aborted=recovery,
             routes=[(when('$plan.decision = "create"'), shift.create), *tried],
-            then=shift.update,
+            then=scaling.before_the_shift(recovery, shift.update) if scaling else shift.update,
         )
         make = ReleaseMake(self, "Make", failed=recovery, then=stop).start
         guard = ReleaseGuard(

@@ -46,10 +46,11 @@ CANDIDATE = """(
 )"""
 
 SWEEPING = """
-  $plan.decision = "nothing" and $trigger = "reconcile" and $endpoint.EndpointStatus = "InService"
+  $plan.decision = "nothing" and $trigger in ["reconcile", "spec"] and $endpoint.EndpointStatus = "InService"
   and $count($items[sk.S = "halt"]) = 0
 """
-"""A sweep that finds nothing to do makes up for a clean-up that failed. Not on a halted endpoint: in a mixed state
+"""A sweep that finds nothing to do makes up for a clean-up that failed, and a spec that no longer scales takes its
+scalable target off. Not on a halted endpoint: in a mixed state
 every config may serve.
 """
 

@@ -13,6 +13,7 @@ from slipway_constructs.workflow.release_lease import STILL_OURS, UNTIL, lost, r
 from slipway_constructs.workflow.release_ledger import EXECUTION, NOW_SECONDS, attempt, evaluated, key, number, record
 from slipway_constructs.workflow.release_news import wait_for_news
 from slipway_constructs.workflow.release_record import cleaning, marking
+from slipway_constructs.workflow.release_scaling import ReleaseScaling
 from slipway_constructs.workflow.release_verification import looking
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Outcome
@@ -41,9 +42,10 @@ class ReleaseRecovery(Construct):
         timing: ReleaseTiming,
         locked_out: sfn.IChainable,
         then: sfn.IChainable,
+        scaling: ReleaseScaling | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self._at, self._table = at, table.table_name
+        self._at, self._table, self._scaling = at, table.table_name, scaling
         written = self._write_down(then)
         self._halted = self._halt(written)
         tidy = whatever_happens(cleaning(self, "Clean up what is left", functions), written)
@@ -109,7 +111,8 @@ class ReleaseRecovery(Construct):
             assign={"turned_back": True},
         )
         state.add_catch(self._halted, errors=["States.ALL"])
-        return state.next(settling)
+        state.next(settling)
+        return self._scaling.before_going_back(state) if self._scaling else state
 
     def _delete(self, settling: sfn.IChainable) -> sfn.IChainable:
         state = native(
@@ -152,7 +155,11 @@ class ReleaseRecovery(Construct):
 
     def _write_down(self, then: sfn.IChainable) -> sfn.IChainable:
         mark = whatever_happens(marking(self, "Mark it rejected", "Rejected", "$failure.cause"), then)
-        touched = choice(self, "Was the endpoint touched?").when(when("$shifted"), mark.next(then)).otherwise(then)
+        touched = (
+            choice(self, "Was the endpoint touched?")
+            .when(when("$shifted and $not($plan.proven)"), mark.next(then))
+            .otherwise(then)
+        )
         tried = native(
             self,
             "Record the failed attempt",

@@ -12,6 +12,7 @@ from slipway_constructs.workflow.chain import expression
 from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, whatever_happens, when
 from slipway_constructs.workflow.release_news import wait_for_news
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.scaling import RETAINED
 
 SETTLED = '["InService", "Failed", "UpdateRollbackFailed", "OutOfService"]'
 """RollingBack and SystemUpdating end by themselves."""
@@ -87,6 +88,7 @@ class ReleaseShift(Construct):
                 "EndpointConfigName": expression("$plan.config"),
                 "DeploymentConfig": expression("$plan.deployment_config"),
                 "RetainDeploymentConfig": False,
+                **(RETAINED if self._spec.scaling else {}),
             },
             assign={"shifted": True},
         )

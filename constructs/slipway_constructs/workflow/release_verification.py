@@ -119,6 +119,7 @@ def looking(scope: Construct, name: str, functions: ReleaseFunctions) -> sfn.Cus
             "last_good": expression("$plan.last_good"),
             # What this execution did not touch, it does not delete.
             "ever_served": expression("$plan.ever_served or $not($shifted)"),
+            "planned_instances": expression("$plan.instance_count"),
         },
         assign={"verdict": expression("$states.result.Payload")},
     )

@@ -9,7 +9,7 @@ Keys `pk` and `sk` are strings. Items:
 | `endpoint#<name>` | `halt` | cause, execution: automation on this endpoint has stopped until a person clears it |
 | `endpoint#<name>` | `hold` | who, reason, held_at (epoch s): no other version is released until a person resumes |
 | `endpoint#<name>` | `release#<execution name>` | the record of one release |
-| `endpoint#<name>` | `attempt#<version>` | approval, outcome: the last attempt, so that a failed one is not repeated |
+| `endpoint#<name>` | `attempt#<version>` | approval, config, outcome: the last attempt; a failed one is not repeated |
 | `model#<name>` | `retraining` | last_started_at (epoch s), execution, window |
 | `execution#<arn>` | `told` | that the end of this execution was told |
 
@@ -41,6 +41,8 @@ LOCK = "lock"
 LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
+CLOSED_BY = "the deletion of its stack"
+"""`execution` of a halt that the next deployment of the stack lifts."""
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
 PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL = "promote_by", "promote_reason", "promote_full"
 PROMOTION = (PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL)

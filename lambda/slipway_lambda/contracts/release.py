@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from slipway_lambda.contracts.errors import BadEventError, SlipwayError
+from slipway_lambda.contracts.scaling import Scaling
 from slipway_lambda.contracts.trial import CHALLENGER, Trial
 
 
@@ -79,6 +80,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     ROLLED_BACK = "rolled_back"
     HALTED = "halted"
+    UNSCALED = "unscaled"
+    """The version is live, good and recorded, and its scaling could not be restored; each sweep tries again."""
     UNRECORDED = "unrecorded"
     """The version is live and good and the ledger could not be written; the next sweep verifies and writes it."""
     LOCK_LOST = "lock_lost"
@@ -97,6 +100,10 @@ class Attempt(StrEnum):
 
 class AlarmNotReadyError(SlipwayError):
     """An alarm has no data yet. Comes right by itself: retried."""
+
+
+class EndpointChangingError(SlipwayError):
+    """The endpoint is on its way from one size to another. Comes right by itself: retried."""
 
 
 class PreflightRefusedError(SlipwayError):
@@ -148,6 +155,8 @@ class ReleaseSpec:
     smoke_tolerance: float
     trial: Trial | None = None
     """With shadow and ab: what comes before the shift."""
+    scaling: Scaling | None = None
+    """The fleet that is live stays as large as it is over every release; `instance_count` are created at first."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON; what is not declared is left out."""
@@ -177,4 +186,5 @@ class ReleaseSpec:
         known: dict[str, Any] = {n: values[n] for n in sorted(names & set(values))}
         lists: dict[str, Any] = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
         trial = Trial.from_dict(known["trial"]) if known.get("trial") else None
-        return cls(**{**known, **lists, "trial": trial})
+        scaling = Scaling(**known["scaling"]) if known.get("scaling") else None
+        return cls(**{**known, **lists, "trial": trial, "scaling": scaling})

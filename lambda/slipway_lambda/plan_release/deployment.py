@@ -3,6 +3,7 @@
 from typing import Any
 
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.scaling import RETAINED
 from slipway_lambda.contracts.shift import steps_of, whole_instances
 
 
@@ -30,16 +31,18 @@ def deployment_config(spec: ReleaseSpec) -> dict[str, Any]:
 def recovery_config(spec: ReleaseSpec) -> dict[str, Any]:
     """Members of the UpdateEndpoint that brings the last good version back: as fast as can be, no waits, no alarms.
 
-    Nothing where a second fleet is to be had. A rolling release has none, so it goes back in batches too.
+    Nothing where a second fleet is to be had. A rolling release has none, so it goes back in batches too. A fleet that
+    scales goes back as large as it is (A24).
     """
+    kept = RETAINED if spec.scaling else {}
     if spec.strategy != "rolling":
-        return {}
+        return dict(kept)
     policy = {
         "MaximumBatchSize": _instances(spec, min(50, spec.rollback_batch_percent)),
         "WaitIntervalInSeconds": 0,
         "MaximumExecutionTimeoutInSeconds": spec.timeout_seconds,
     }
-    return {"DeploymentConfig": {"RollingUpdatePolicy": policy}}
+    return {**kept, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
 
 
 def strategy_words(spec: ReleaseSpec, *, first: bool) -> str:

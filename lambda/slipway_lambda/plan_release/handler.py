@@ -1,15 +1,17 @@
 """Plan the release: everything is derived here once, so that the later states only carry it out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slipway_lambda.attributes import from_item, to_item
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import Attempt, Decision, ReleaseSpec, Trigger
+from slipway_lambda.contracts.scaling import live_count
 from slipway_lambda.events import take
 from slipway_lambda.plan_release import deployment, requests, trial
 from slipway_lambda.plan_release.package import Package, read_package
-from slipway_lambda.plan_release.plan import Situation, decide, last_good, live_version
+from slipway_lambda.plan_release.plan import Situation, decide, is_proven, last_good, live_version, same_attempt
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -22,9 +24,12 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     wanted = requests.content_name(spec, package)
     plan = decide(spec, package, wanted, now)
     first = plan.decision in (Decision.CREATE, Decision.CLEAR)
+    shifts = plan.decision in (Decision.UPDATE, Decision.RESPEC)
     back = last_good(plan.decision, now)
-    request = requests.config_request(spec, package)
-    tried = trial.members(spec, request, back) if trial.tries(spec, plan.decision, now) else {}
+    # Before the spec takes the live fleet's size: what a config says of instances is what was declared.
+    model_request, config_request = requests.model_request(spec, package), requests.config_request(spec, package)
+    tried = trial.members(spec, config_request, back) if trial.tries(spec, plan.decision, now) else {}
+    spec = _sized(spec, now)
     strategy = "all_at_once" if first or (spec.trial and not tried) else spec.strategy
     words = deployment.strategy_words(spec, first=first)
     if trial.wants_trial(spec, plan.decision, now):
@@ -40,8 +45,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "strategy_words": words,
         **tried,
         **({"trial_left": True} if trial.left_behind(now) else {}),
-        "model_request": requests.model_request(spec, package),
-        "config_request": request,
+        "model_request": model_request,
+        "config_request": config_request,
         "deployment_config": deployment.deployment_config(spec),
         "recovery_config": deployment.recovery_config(spec),
         "image": package.image,
@@ -51,16 +56,24 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "golden_uri": package.uris.get("golden_uri", ""),
         "last_good": back,
         "left_package_arn": _left(package, now),
+        "instance_count": spec.instance_count if spec.scaling and shifts else 0,
         "live_config": now.endpoint.get("EndpointConfigName", ""),
-        "ever_served": bool(now.live) or now.endpoint.get("EndpointStatus") == "InService",
+        # What is created anew has not: it may be deleted if it fails.
+        "ever_served": bool(now.endpoint) and (bool(now.live) or now.endpoint.get("EndpointStatus") == "InService"),
         "last_refusal": _last_refusal(package, now),
-        "failed_before": now.attempt.get("outcome") == Attempt.FAILED
-        and now.attempt.get("approval") == package.approval,
-        "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
-        "attempt_item": _attempt_item(spec, package, now, of_version=plan.decision is not Decision.END_TRIAL),
+        "failed_before": now.attempt.get("outcome") == Attempt.FAILED and same_attempt(package, wanted, now),
+        "proven": is_proven(package, plan.decision, now),
+        "minimum_requests": spec.minimum_requests if shifts else 0,
+        "attempt_item": _attempt_item(spec, package, wanted, now, of_version=plan.decision is not Decision.END_TRIAL),
         "record_item": _record_item(spec, package, wanted, now, by=(strategy, words)),
         "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
     }
+
+
+def _sized(spec: ReleaseSpec, now: Situation) -> ReleaseSpec:
+    """For as many instances as are live, where scaling decides that."""
+    live = live_count(now.endpoint, spec.variant) if spec.scaling else 0
+    return replace(spec, instance_count=live) if live else spec
 
 
 def _situation(event: Mapping[str, Any], package: Package) -> Situation:
@@ -92,17 +105,20 @@ def _left(package: Package, now: Situation) -> str:
     return str(known) if now.trigger == Trigger.ROLLBACK and known and known != package.arn else ""
 
 
-def _attempt_item(spec: ReleaseSpec, package: Package, now: Situation, *, of_version: bool) -> dict[str, Any]:
+def _attempt_item(
+    spec: ReleaseSpec, package: Package, wanted: str, now: Situation, *, of_version: bool
+) -> dict[str, Any]:
     """The attempt without its outcome, which the machine adds. What ends a trial that was cut off is no attempt at any
     version: it goes to number 0.
     """
-    same = now.attempt.get("approval") == package.approval and now.attempt.get("outcome") == Attempt.STARTED
+    same = same_attempt(package, wanted, now) and now.attempt.get("outcome") == Attempt.STARTED
     return {
         **_key(spec, ledger.attempt_key(package.version if of_version else 0)),
         **to_item(
             {
                 "version": package.version,
                 "approval": package.approval,
+                "config": wanted,
                 "execution": now.execution,
                 "tries": now.attempt.get("tries", 1) + 1 if same else 1,
             }

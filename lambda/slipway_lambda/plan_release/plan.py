@@ -8,7 +8,7 @@ from slipway_lambda.plan_release.package import Package
 from slipway_lambda.plan_release.situation import Plan, Situation, live_version, on_trial
 from slipway_lambda.plan_release.trial import end_trial, untriable
 
-__all__ = ["Plan", "Situation", "decide", "last_good", "live_version"]
+__all__ = ["Plan", "Situation", "decide", "is_proven", "last_good", "live_version", "same_attempt"]
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 MAX_TRIES = 2
@@ -27,7 +27,7 @@ def decide(spec: ReleaseSpec, package: Package, wanted: str, now: Situation) -> 
         or no_way_back(package, now)
         or superseded(package, now)
         or _already(wanted, now)
-        or _tried_before(package, now)
+        or _tried_before(package, wanted, now)
         or untriable(spec, package, now)
         or _go(package, wanted, spec, now),
     )
@@ -83,11 +83,20 @@ def _already(wanted: str, now: Situation) -> Plan | None:
     return Plan(Decision.VERIFY_ONLY, "It is already there, and the ledger has not verified it.")
 
 
-def _tried_before(package: Package, now: Situation) -> Plan | None:
-    """One approval is one attempt: only another approval, or a person, makes it another (C01, and no retry loop)."""
+def same_attempt(package: Package, wanted: str, now: Situation) -> bool:
+    """One approval is one attempt. The version that is live may be moved to another endpoint spec with the same
+    approval, and each spec is one attempt then.
+    """
     attempt = now.attempt
-    same = bool(attempt) and attempt.get("approval") == package.approval
-    if not same or not now.by_itself or attempt.get("execution") == now.execution:
+    if not attempt or attempt.get("approval") != package.approval:
+        return False
+    return live_version(now) != package.version or attempt.get("config", wanted) == wanted
+
+
+def _tried_before(package: Package, wanted: str, now: Situation) -> Plan | None:
+    """Only another approval, or a person, makes it another attempt (C01, and no retry loop)."""
+    attempt = now.attempt
+    if not same_attempt(package, wanted, now) or not now.by_itself or attempt.get("execution") == now.execution:
         return None
     outcome = attempt.get("outcome")
     if outcome == Attempt.FAILED:
@@ -100,6 +109,9 @@ def _tried_before(package: Package, now: Situation) -> Plan | None:
 
 
 def _go(package: Package, wanted: str, spec: ReleaseSpec, now: Situation) -> Plan:
+    if not now.endpoint and now.live:
+        reason = f"{spec.endpoint} was deleted outside the platform: creating it anew with version {package.version}."
+        return Plan(Decision.CREATE, reason)
     if not now.endpoint:
         return Plan(Decision.CREATE, f"{spec.endpoint} does not exist yet: creating it with version {package.version}.")
     if live_version(now) == package.version:
@@ -107,6 +119,13 @@ def _go(package: Package, wanted: str, spec: ReleaseSpec, now: Situation) -> Pla
             Decision.RESPEC, f"Version {package.version} is live on another endpoint spec: moving it to {wanted}."
         )
     return Plan(Decision.UPDATE, f"Version {package.version} replaces {now.endpoint['EndpointConfigName']}.")
+
+
+def is_proven(package: Package, decision: Decision, now: Situation) -> bool:
+    """The version was verified live, here and now: what fails of it is the spec, or the service's capacity."""
+    if decision is Decision.CREATE:
+        return bool(now.live) and now.live.get("version") == package.version
+    return decision is Decision.RESPEC and now.live.get("version") == package.version
 
 
 def last_good(decision: Decision, now: Situation) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from slipway_lambda.verify_release.verify import Asked, guarded, recovery, verif
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served` →
-    `verdict`, `reason`, `recovery`, `live_config`, `requests`.
+    """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served`,
+    `planned_instances` (of a fleet that scales and was shifted; else 0) → `verdict`, `reason`, `recovery`,
+    `live_config`, `requests`.
     """
     return look(event, SageMakerEndpoints(), CloudWatchAlarms())
 
@@ -25,6 +26,7 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         digest=take(event, "digest", str),
         instance_count=spec.instance_count if take(event, "digest", str) else 0,
         minimum_requests=take(event, "minimum_requests", int),
+        counts=_counts(spec, int(event.get("planned_instances", 0))),
     )
     endpoint, requests = endpoints.describe(spec.endpoint), 0
     if asked.minimum_requests > 0 and endpoint.get("EndpointConfigName") == asked.config:
@@ -42,6 +44,12 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         "status": endpoint.get("EndpointStatus", Verdict.GONE),
         "requests": requests,
     }
+
+
+def _counts(spec: ReleaseSpec, planned: int) -> tuple[int, int] | None:
+    if spec.scaling is None:
+        return None
+    return (planned, planned) if planned else (spec.scaling.min_instances, spec.scaling.max_instances)
 
 
 def _seconds(event: Mapping[str, Any], key: str) -> float:

@@ -20,6 +20,8 @@ class Asked:
     digest: str
     instance_count: int
     minimum_requests: int
+    counts: tuple[int, int] | None = None
+    """Where a fleet scales: fewest and most instances, in place of `instance_count`."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,10 @@ def _verify_fleet(asked: Asked, variants: list[Mapping[str, Any]], requests: int
             Verdict.MIXED, f"The weight is {variant.get('CurrentWeight')}, not {variant.get('DesiredWeight')}."
         )
     counts = (variant.get("CurrentInstanceCount"), variant.get("DesiredInstanceCount"))
-    if asked.instance_count and counts != (asked.instance_count, asked.instance_count):
-        return Finding(
-            Verdict.MIXED, f"{counts[0]} of {counts[1]} instances serve; {asked.instance_count} were asked for."
-        )
+    least, most = asked.counts or (asked.instance_count, asked.instance_count)
+    if asked.instance_count and (counts[0] != counts[1] or not least <= (counts[0] or 0) <= most):
+        wanted = str(least) if least == most else f"{least} to {most}"
+        return Finding(Verdict.MIXED, f"{counts[0]} of {counts[1]} instances serve; {wanted} were asked for.")
     if requests < asked.minimum_requests:
         return Finding(
             Verdict.TOO_LITTLE_TRAFFIC,

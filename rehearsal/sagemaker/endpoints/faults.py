@@ -67,6 +67,7 @@ def _end_of_maintenance(core: Core, live: LiveEndpoint, record: Record) -> None:
 def _delete(core: Core, where: dict[str, Any]) -> None:
     """The endpoint is deleted by somebody else."""
     for live, record in _in_service(core, where):
+        summaries.set_status(core, live, record, "Deleting")
         live.remove(core, record)
 
 

@@ -646,3 +646,44 @@ def test_version_hint_is_believed_of_operators_only(release: Any, world: Any, v1
     world.approve(3)
     assert release("approval", version=2).output["version"] == 3
     assert release("operator", version=9).error == "ReleaseRefused"
+
+
+def respec(world: Any) -> None:
+    """The live version's config is of another spec than the one that is deployed now."""
+    old = world.endpoint["EndpointConfigName"]
+    other = f"{old[:-8]}00000000"
+    world.configs[other] = {**world.configs[old], "EndpointConfigName": other}
+    world.endpoint["EndpointConfigName"] = other
+    at = (f"endpoint#{ENDPOINT}", "live")
+    world.ledger[at] = {**world.ledger[at], "config": {"S": other}}
+    attempt = (f"endpoint#{ENDPOINT}", "attempt#1")
+    world.ledger[attempt] = {**world.ledger[attempt], "config": {"S": other}}
+
+
+def test_a_spec_that_fails_is_tried_once_and_does_not_condemn_its_version(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    respec(world)
+    before = world.endpoint["EndpointConfigName"]
+    world.during = lambda: world.answers.update({v1_live: "9"})
+    end = release("spec")
+    assert end.error == "ReleaseRolledBack"
+    assert world.endpoint["EndpointConfigName"] == before
+    assert world.packages[1]["ModelLifeCycle"]["StageStatus"] == "Approved"
+    assert release("reconcile").output["outcome"] == "nothing"
+    assert release("spec").output["outcome"] == "nothing"
+    # Another spec, or a person, is another attempt.
+    world.answers.clear()
+    assert release("operator", version=1).output["outcome"] == "released"
+
+
+@pytest.mark.fault("A30")
+def test_an_endpoint_that_somebody_deleted_is_made_anew_and_it_is_said_why(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    world.endpoint = None
+    end = release("reconcile")
+    assert end.output["outcome"] == "released"
+    assert world.endpoint["EndpointConfigName"] == v1_live
+    (notice,) = world.notices
+    assert "was deleted outside the platform" in notice["cause"]

@@ -19,8 +19,15 @@ def of(template: dict[str, Any]) -> Resources:
 
 
 @pytest.mark.fault("C04")
-def test_only_approvals_start_a_release(of: Resources) -> None:
-    assert [r["EventPattern"] for r in starting(of)] == [
+@pytest.mark.fault("A30")
+def test_only_approvals_and_the_deletion_of_the_endpoint_start_a_release(of: Resources) -> None:
+    patterns = [r["EventPattern"] for r in starting(of)]
+    assert sorted(patterns, key=lambda p: str(p["detail-type"])) == [
+        {
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Endpoint State Change"],
+            "detail": {"EndpointName": ["flight-delays-dev"], "EndpointStatus": ["DELETING", "DELETED"]},
+        },
         {
             "source": ["aws.sagemaker"],
             "detail-type": ["SageMaker Model Package State Change"],
@@ -29,7 +36,7 @@ def test_only_approvals_start_a_release(of: Resources) -> None:
                 "ModelApprovalStatus": ["Approved"],
                 "UpdatedModelPackageFields": ["ModelApprovalStatus"],
             },
-        }
+        },
     ]
 
 
@@ -39,7 +46,9 @@ def starting(of: Resources) -> list[dict[str, Any]]:
 
 
 def test_events_of_the_endpoint_wake_the_release_that_waits(of: Resources, template: dict[str, Any]) -> None:
-    (rule,) = [r for r in of("AWS::Events::Rule") if "EndpointName" in r["EventPattern"].get("detail", {})]
+    (rule,) = [
+        r for r in of("AWS::Events::Rule") if r not in starting(of) and r["EventPattern"]["source"] != ["aws.states"]
+    ]
     assert rule["EventPattern"] == {
         "source": ["aws.sagemaker"],
         "detail-type": ["SageMaker Endpoint State Change"],
@@ -53,12 +62,13 @@ def test_events_of_the_endpoint_wake_the_release_that_waits(of: Resources, templ
     assert function["Handler"] == "slipway_lambda.pass_on_news.handler.handler"
 
 
-def test_both_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:
-    (rule,) = starting(of)
+def test_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:
+    rules = starting(of)
     (schedule,) = of("AWS::Scheduler::Schedule")
-    assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "approval"}
+    given = {r["EventPattern"]["detail-type"][0].split()[1]: json.loads(r["Targets"][0]["Input"]) for r in rules}
+    assert given == {"Model": {"trigger": "approval"}, "Endpoint": {"trigger": "reconcile"}}
     assert json.loads(schedule["Target"]["Input"]) == {"trigger": "reconcile"}
-    assert rule["Targets"][0]["DeadLetterConfig"]
+    assert all(rule["Targets"][0]["DeadLetterConfig"] for rule in rules)
     assert schedule["Target"]["DeadLetterConfig"]
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
 
@@ -240,7 +250,7 @@ def test_the_first_dead_letter_raises_an_alarm(template: dict[str, Any]) -> None
         if r["Type"] == "AWS::Events::Rule"
         for t in r["Properties"]["Targets"]
     ]
-    assert len(senders) == 3
+    assert len(senders) == 4
     assert all(s == {"Fn::GetAtt": [queue, "Arn"]} for s in senders)
 
 
@@ -253,3 +263,17 @@ def test_every_bad_status_of_the_machine_is_settled(template: dict[str, Any]) ->
     assert set(rule["EventPattern"]["detail"]["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
     (machine,) = rule["EventPattern"]["detail"]["stateMachineArn"]
     assert template["Resources"][machine["Ref"]]["Type"] == "AWS::StepFunctions::StateMachine"
+
+
+def test_what_starts_releases_goes_before_the_endpoint_does(template: dict[str, Any]) -> None:
+    """CloudFormation deletes in the reverse order: nothing may start a release of an endpoint that is being deleted."""
+    resources = template["Resources"]
+    (endpoint,) = (n for n, r in resources.items() if r["Type"] == "Custom::BlueGreenEndpoint")
+    starting = [
+        r
+        for r in resources.values()
+        if r["Type"] == "AWS::Scheduler::Schedule"
+        or (r["Type"] == "AWS::Events::Rule" and "RoleArn" in r["Properties"]["Targets"][0])
+    ]
+    assert len(starting) == 3
+    assert all(endpoint in r["DependsOn"] for r in starting)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slipway_lambda import custom_resource
-from slipway_lambda.custom_resource import Answer, respond
+from slipway_lambda.custom_resource import PATIENCE_SECONDS, Answer, NotYetError, respond
 
 
 class Mailbox:
@@ -93,3 +93,34 @@ def test_a_lost_answer_is_an_error_not_silence(mailbox: Mailbox) -> None:
     mailbox.refusals = 99
     with pytest.raises(OSError, match="503"):
         respond(mailbox.event, lambda: Answer("x"), "log-1")
+
+
+def not_yet() -> Answer:
+    raise NotYetError("It is still Updating.")
+
+
+def test_work_that_takes_longer_is_answered_by_a_further_invocation(mailbox: Mailbox) -> None:
+    more: list[Any] = []
+    respond(mailbox.event, not_yet, "log", again=more.append, now=1000)
+    assert mailbox.bodies == []
+    (event,) = more
+    assert event == {**mailbox.event, "AnswerUntil": 1000 + PATIENCE_SECONDS}
+    respond(event, not_yet, "log", again=more.append, now=2000)
+    assert more[1] == event, "the limit is that of the first invocation"
+    respond(event, lambda: Answer("it"), "log", again=more.append, now=3000)
+    assert [b["Status"] for b in mailbox.bodies] == ["SUCCESS"]
+
+
+def test_work_that_outlasts_cloudformation_is_a_failure_in_time(mailbox: Mailbox) -> None:
+    more: list[Any] = []
+    respond({**mailbox.event, "AnswerUntil": 4300}, not_yet, "log", again=more.append, now=4301)
+    assert (mailbox.bodies[0]["Status"], more) == ("FAILED", [])
+    assert "still Updating" in mailbox.bodies[0]["Reason"]
+
+
+def test_further_invocation_that_cannot_be_made_is_a_failure(mailbox: Mailbox) -> None:
+    def refused(_: Any) -> None:
+        raise PermissionError("AccessDenied")
+
+    respond(mailbox.event, not_yet, "log", again=refused, now=1000)
+    assert (mailbox.bodies[0]["Status"], "AccessDenied" in mailbox.bodies[0]["Reason"]) == ("FAILED", True)

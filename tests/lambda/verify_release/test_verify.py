@@ -134,3 +134,20 @@ def test_a_silent_rollback_names_the_alarm_that_did_it() -> None:
 def test_alarms_that_are_there_and_quiet_change_nothing() -> None:
     live = Finding(Verdict.LIVE, "It serves.")
     assert guarded(live, WANTED, [_alarm("latency"), _alarm("errors")]) is live
+
+
+@pytest.mark.fault("A24")
+@pytest.mark.parametrize(
+    ("count", "counts", "verdict"),
+    [
+        pytest.param(5, (5, 5), Verdict.LIVE, id="as many as were live"),
+        pytest.param(2, (5, 5), Verdict.MIXED, id="reset to what the config says"),
+        pytest.param(5, (2, 6), Verdict.LIVE, id="found within the limits"),
+        pytest.param(7, (2, 6), Verdict.MIXED, id="outside the limits"),
+    ],
+)
+def test_a_fleet_that_scales_serves_from_as_many_instances_as_were_live(
+    count: int, counts: tuple[int, int], verdict: Verdict
+) -> None:
+    variant = {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+    assert verify(replace(ASKED, counts=counts), endpoint(variant=variant), 100).verdict is verdict

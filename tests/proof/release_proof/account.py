@@ -9,11 +9,14 @@ from rehearsal.asl.errors import StatesError
 from rehearsal.asl.resources import Resource
 from rehearsal.clock import Clock
 from release_proof.sagemaker import EndpointsPort, Request, SageMaker
+from release_proof.scaling import AutoScaling
 from release_proof.table import Table
 from slipway_lambda.check_preflight.handler import check
 from slipway_lambda.clean_up_release.handler import clean_up
 from slipway_lambda.contracts.ledger import LOCK, endpoint_key
+from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.contracts.training import ArtefactFaultError
+from slipway_lambda.deregister_scaling.handler import deregister
 from slipway_lambda.judge_trial.handler import weigh
 from slipway_lambda.judge_trial.look import Ports
 from slipway_lambda.plan_release.handler import handler as plan
@@ -22,6 +25,7 @@ from slipway_lambda.ports.metrics import Totals
 from slipway_lambda.ports.objects import Listed, ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
 from slipway_lambda.probe_release.handler import run as probe
+from slipway_lambda.restore_scaling.restore import restore
 from slipway_lambda.smoke_test.handler import run as smoke
 from slipway_lambda.verify_release.handler import look
 
@@ -51,6 +55,7 @@ class Account:
 
     def __post_init__(self) -> None:
         self.sagemaker = SageMaker(self.clock, ENDPOINT)
+        self.scalings = AutoScaling(self.sagemaker)
         self._ports = _Ports(self)
 
     def fact(self, sort: str) -> Request:
@@ -96,6 +101,12 @@ class Account:
                 raise
             raise StatesError(error.error.replace("DynamoDB.", "DynamoDb."), error.cause) from error
 
+    def restore_scaling(self, spec: ReleaseSpec) -> Request:
+        """As the stage does it, and settling."""
+        assert spec.scaling is not None
+        endpoints = EndpointsPort(self.sagemaker)
+        return {"restored": restore(spec.endpoint, spec.variant, spec.scaling, endpoints, self.scalings)}
+
     def _stage(self, verb: str, payload: Request) -> Any:
         ports: Any = self._ports
         stages: dict[str, Callable[[], Any]] = {
@@ -108,7 +119,9 @@ class Account:
             "judge_trial": lambda: weigh(
                 payload, Ports(EndpointsPort(self.sagemaker), ports, ports, ports, self.ledger, ports)
             ),
-            "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger),
+            "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger, self.scalings),
+            "deregister_scaling": lambda: deregister(payload, EndpointsPort(self.sagemaker), self.scalings),
+            "restore_scaling": lambda: self.restore_scaling(ReleaseSpec.from_dict(payload["spec"])),
         }
         try:
             return stages[verb]()

@@ -27,6 +27,8 @@ REFUSALS = {
     "verify_release": ("BadEventError",),
     "probe_release": ("BadEventError", "SmokeTestFailedError"),
     "smoke_test": ("BadEventError", "SmokeTestFailedError"),
+    "deregister_scaling": ("BadEventError", "EndpointChangingError"),
+    "restore_scaling": ("BadEventError",),
     "clean_up_release": ("BadEventError", "MissingSettingError"),
 }
 """What our handlers raise by themselves; anything else they raise is a defect, of which ClientError stands for all."""

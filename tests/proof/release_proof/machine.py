@@ -13,6 +13,7 @@ from rehearsal.asl.ports import Call
 from rehearsal.asl.run import Run
 from rehearsal.clock import Clock
 from release_proof.account import Account
+from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.settle_execution.handler import settle
 
 ARN = "arn:aws:states:eu-west-1:111122223333:stateMachine:release"
@@ -142,8 +143,11 @@ class Bench:
         self.engine = self.host.engine = Engine(self.host)
         self.machine = Machine(ARN, definition, ROLE, "STANDARD", "JSONata")
         self.text = json.dumps(definition)
+        self.spec = ReleaseSpec.from_dict(definition["States"]["Begin"]["Assign"]["spec"])
         self.ended: list[dict[str, Any]] = []
         self.settles = True
+        self.scaled_to = 0
+        """Instances that scaling asked for before the execution began; 0: none."""
         self.clock.passed = self.account.sagemaker.pass_time
 
     def run(self, trigger: str, **more: Any) -> dict[str, Any]:
@@ -166,7 +170,13 @@ class Bench:
         notices: Any = _Notices(self.account)
         ledger = self.account.ledger
         settle(
-            {"detail": detail}, what="release", model="flight-delays", environment="dev", ledger=ledger, notices=notices
+            {"detail": detail},
+            what="release",
+            model="flight-delays",
+            environment="dev",
+            ledger=ledger,
+            notices=notices,
+            restore_scaling=(lambda: self.account.restore_scaling(self.spec)) if self.spec.scaling else None,
         )
 
     def sweep(self, times: int = 1) -> list[dict[str, Any]]:

@@ -44,6 +44,10 @@ class SageMaker:
     """Told of every step the service takes by itself."""
     other_bytes: bool = False
     """The next fleet runs another image than its config names."""
+    scales: Callable[[], bool] = lambda: False
+    """Whether the variant is a scalable target."""
+    kept_count: int = 0
+    """Instances that an update keeps; 0: as the config says."""
 
     # The registry -----------------------------------------------------------------------------------------------------
 
@@ -141,6 +145,7 @@ class SageMaker:
         if self.endpoint is not None:
             raise refused(f"Cannot create already existing endpoint {request['EndpointName']}.", kind)
         config = self._config(request, kind)
+        self.kept_count = 0
         self.endpoint = self._serving(config, "Creating")
         fate = self.fate("create")
         ways: dict[str, list[tuple[str, str | None]]] = {"fails": [("Failed", None)], "stuck": []}
@@ -154,6 +159,11 @@ class SageMaker:
         if self.endpoint["EndpointStatus"] not in ("InService", "UpdateRollbackFailed"):
             raise refused("Cannot update in-progress endpoint.", kind)
         config, old = self._config(request, kind), self.endpoint["EndpointConfigName"]
+        types = {self.configs[c]["ProductionVariants"][0]["InstanceType"] for c in (config, old) if c in self.configs}
+        if self.scales() and len(types) > 1:
+            raise refused("The variant(s) must be deregistered as scalable targets before they can be updated.", kind)
+        live = self.endpoint["ProductionVariants"][0]["DesiredInstanceCount"]
+        self.kept_count = live if request.get("RetainAllVariantProperties") else 0
         self.endpoint["EndpointStatus"] = "Updating"
         self.endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": config}
         ways: dict[str, list[tuple[str, str | None]]] = {
@@ -186,6 +196,11 @@ class SageMaker:
         self.endpoint["EndpointStatus"] = "Deleting"
         self._plan([("Gone", None)])
         return {}
+
+    def resize(self, count: int) -> None:
+        """Application Auto Scaling, or a person, asks for another number of instances."""
+        assert self.endpoint is not None
+        self.endpoint["ProductionVariants"][0] |= {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
 
     def _config(self, request: Request, kind: str) -> str:
         name = str(request["EndpointConfigName"])
@@ -227,7 +242,7 @@ class SageMaker:
 
     def _shown(self, variant: Request, other_image: str) -> Request:
         image = other_image or str(self.models[variant["ModelName"]]["PrimaryContainer"]["Image"])
-        count, weight = variant["InitialInstanceCount"], variant["InitialVariantWeight"]
+        count, weight = self.kept_count or variant["InitialInstanceCount"], variant["InitialVariantWeight"]
         return {
             "VariantName": variant["VariantName"],
             "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}],

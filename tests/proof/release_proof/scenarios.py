@@ -18,6 +18,9 @@ def _one_live(bench: Bench) -> None:
     assert bench.run("approval")["status"] == "SUCCEEDED"
     bench.account.notices.clear()
     bench.host.attempts.clear()
+    if bench.spec.scaling:
+        bench.scaled_to = bench.spec.instance_count + 1
+        bench.account.sagemaker.resize(bench.scaled_to)
 
 
 def first(bench: Bench) -> None:
@@ -155,6 +158,12 @@ def goes_back(bench: Bench) -> None:
     bench.host.attempts.clear()
 
 
+def unscaled(bench: Bench) -> None:
+    """Version 2 is live, and its scaling cannot be restored."""
+    canary(bench)
+    bench.host.faults = [Fault("Restore scaling", "Lambda.Unknown")]
+
+
 INPUTS: dict[Callable[[Bench], None], dict[str, Any]] = {
     refused_before: {"trigger": "reconcile"},
     goes_back: {"trigger": "rollback", "version": 1},
@@ -186,6 +195,10 @@ ALL = (
     refused_before,
     goes_back,
 )
+
+
+SCALING = (*ALL, unscaled)
+"""Of a machine whose endpoint scales."""
 
 
 @dataclass(frozen=True)

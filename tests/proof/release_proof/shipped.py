@@ -79,7 +79,7 @@ def plan(
     made = decide(SPEC, package, config(candidate), now)
     back = last_good(made.decision, now)
     # As the plan's handler says it.
-    served = bool(now.live) or endpoint.get("EndpointStatus") == "InService"
+    served = bool(endpoint) and (bool(now.live) or endpoint.get("EndpointStatus") == "InService")
     return str(made.decision), number(back.get("config", "")), served
 
 
