@@ -6,7 +6,7 @@ from math import ceil
 from slipway.config.base import Clash
 from slipway.config.endpoint import Endpoint
 from slipway.config.rollout import ROLLBACK, SHARES, Rollout, Share, Strategy
-from slipway_lambda.contracts.shift import steps_of, whole_instances
+from slipway_lambda.contracts.shift import steps_of, surge, whole_instances
 
 MOST_SECONDS = 28_800
 """SageMaker's highest MaximumExecutionTimeoutInSeconds."""
@@ -49,7 +49,8 @@ class Shift:
         bakes = steps if rolling else steps - 1
         waits = bakes * rollout.bake_seconds + (0 if rolling else rollout.termination_wait_seconds)
         starts = steps if rolling else 1
-        back = whole_instances(count, rollout.rollback_batch_percent or rollout.batch_percent)
+        back_percent = rollout.rollback_batch_percent or rollout.batch_percent
+        back = whole_instances(count, back_percent)
         least = waits + starts * start_seconds(endpoint)
         return cls(
             step_instances=size,
@@ -58,7 +59,7 @@ class Shift:
             waits_seconds=waits,
             starts=starts,
             recovery_starts=steps_of(count, min(back, whole_instances(count, 50))) if rolling else 1,
-            peak_instances=count + size + back if rolling else 2 * count,
+            peak_instances=count + surge(strategy.value, count, rollout.batch_percent, back_percent),
             timeout_seconds=rollout.timeout_seconds or max(LEAST_DERIVED_SECONDS, least),
         )
 

@@ -11,3 +11,12 @@ def whole_instances(count: int, percent: int) -> int:
 def steps_of(count: int, size: int) -> int:
     """Steps of `size` instances until all `count` of them have been taken."""
     return -(-count // size)
+
+
+def surge(strategy: str, count: int, batch_percent: int, rollback_batch_percent: int) -> int:
+    """Instances beyond `count` that a release holds at its peak, also on the way back: a second whole fleet, or with
+    `rolling` one batch, and one of `rollback_batch_percent` more.
+    """
+    if strategy != "rolling":
+        return count
+    return whole_instances(count, batch_percent) + whole_instances(count, rollback_batch_percent)
