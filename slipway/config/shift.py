@@ -6,13 +6,11 @@ from math import ceil
 from slipway.config.base import Clash
 from slipway.config.endpoint import Endpoint
 from slipway.config.rollout import ROLLBACK, SHARES, Rollout, Share, Strategy
-from slipway_lambda.contracts.shift import steps_of, surge, whole_instances
+from slipway_lambda.contracts.shift import PROVISIONING_SECONDS, steps_of, surge, whole_instances
 
 MOST_SECONDS = 28_800
 """SageMaker's highest MaximumExecutionTimeoutInSeconds."""
 LEAST_DERIVED_SECONDS = 3600
-PROVISIONING_SECONDS = 600
-"""An instance until its container starts; the container has `endpoint.startup_timeout_seconds`."""
 UNGUARDED = "ml.inf1."
 """Of these SageMaker documents that it updates them all at once, without a bake, whatever is asked."""
 COUNT = (("rollout", "strategy"), ("endpoint", "instance_count"))
@@ -142,12 +140,17 @@ def _in_time(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
 def _guarded(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
     """A23: an excluded feature is updated all at once, and nobody is told."""
     whole_at_once = rollout.strategy is Strategy.ALL_AT_ONCE and rollout.termination_wait_seconds == 0
-    if whole_at_once or not endpoint.instance_type.startswith(UNGUARDED):
+    unguarded = [kind for kind in endpoint.instance_types if kind.startswith(UNGUARDED)]
+    if whole_at_once or not unguarded:
         return None
     return Clash(
         ("rollout", "strategy"),
-        f"cannot be {rollout.strategy} with waits on {endpoint.instance_type}: SageMaker updates Inf1 instances all at"
+        f"cannot be {rollout.strategy} with waits on {unguarded[0]}: SageMaker updates Inf1 instances all at"
         " once, without a bake",
         "use another instance type, or strategy all_at_once with termination_wait_seconds 0",
-        (("rollout", "termination_wait_seconds"), ("endpoint", "instance_type")),
+        (
+            ("rollout", "termination_wait_seconds"),
+            ("endpoint", "instance_type"),
+            ("endpoint", "fallback_instance_types"),
+        ),
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from slipway_lambda.check_preflight.room import Room, demand_room, held, kinds, more, quota_name
+from slipway_lambda.check_preflight.room import Room, demand_room, held, more, quota_name
 from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.ports.fleets import Described, Fleets
 from slipway_lambda.ports.quotas import Quotas, QuotasUnreadableError
@@ -23,13 +23,13 @@ def check_quota(spec: ReleaseSpec, config: str, quotas: Quotas, fleets: Fleets) 
         described = list(fleets.described(MOST_ENDPOINTS))
         if any(e["EndpointName"] == spec.endpoint and e.get("EndpointConfigName") == config for e, _ in described):
             return "It is on the endpoint already, and takes no instance."
-        found = [_room(spec, kind, described, quotas) for kind in kinds(spec)]
+        found = [_room(spec, kind, described, quotas) for kind in spec.instance_types]
     except QuotasUnreadableError as error:
         return f"Not checked. {error.cause}"
-    unlisted = [
-        f"no quota '{quota_name(kind)}' is listed" for kind, room in zip(kinds(spec), found, strict=True) if not room
-    ]
-    words = [*demand_room(room for room in found if room), *unlisted]
+    known = [room for room in found if room]
+    missing = {quota_name(kind) for kind in spec.instance_types} - {room.quota.name for room in known}
+    unlisted = [f"no quota '{name}' is listed" for name in sorted(missing)]
+    words = [*demand_room(known), *unlisted]
     return f"{'; '.join(words)}." if words else "It takes no instance."
 
 

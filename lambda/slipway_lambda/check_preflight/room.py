@@ -45,11 +45,6 @@ def quota_name(kind: str) -> str:
     return f"{kind} for endpoint usage"
 
 
-def kinds(spec: ReleaseSpec) -> tuple[str, ...]:
-    """Instance types that a release may take."""
-    return (spec.instance_type,)
-
-
 def held(endpoint: Mapping[str, Any], config: Mapping[str, Any]) -> Counter[str]:
     """Instances by type that one endpoint has now, in a second fleet too. What is still to come, and what has no known
     type, is left out: only what is known keeps a release from starting.

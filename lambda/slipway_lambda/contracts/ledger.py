@@ -22,7 +22,8 @@ The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a p
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
 at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
-`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN).
+`requests` (answered by the version while it was judged), `served_by` (instances by type, where it went live),
+`started_at`, `ended_at` (epoch s), `execution` (ARN).
 """
 
 PARTITION_KEY = "pk"

@@ -141,6 +141,13 @@ class ReleaseSpec:
     keep_versions: int
     smoke_records: int
     smoke_tolerance: float
+    fallback_instance_types: tuple[str, ...] = ()
+    """Taken in this order where there is no capacity of `instance_type`."""
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """All that may serve, the first choice first."""
+        return (self.instance_type, *self.fallback_instance_types)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON."""

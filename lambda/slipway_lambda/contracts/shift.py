@@ -2,6 +2,9 @@
 for the check before synth and for the release itself.
 """
 
+PROVISIONING_SECONDS = 600
+"""From asking for an instance until its container starts, at most; also while other instance types are tried."""
+
 
 def whole_instances(count: int, percent: int) -> int:
     """That share of `count` instances rounded down, at least one."""

@@ -124,3 +124,15 @@ def test_what_an_endpoint_holds(more: dict[str, Any], expected: dict[str, int]) 
     account = Account()
     account.runs("other", 2, **more)
     assert {kind: count for kind, count in held(*account.endpoints[0]).items() if count} == expected
+
+
+@pytest.mark.fault("A09")
+def test_a_fall_back_needs_room_too(release_spec: ReleaseSpec) -> None:
+    spec, account = replace(release_spec, fallback_instance_types=("ml.m5.xlarge",)), Account(large=4)
+    account.runs(spec.endpoint, 2)
+    other = "ml.m5.xlarge for endpoint usage"
+    assert f"no quota '{other}' is listed" in _check(spec, account)
+    account.quotas[other] = Quota(other, "L-2", 1)
+    with pytest.raises(PreflightRefusedError, match=r"needs 2 ml\.m5\.xlarge at its peak: 0 now \+ 2 more") as refusal:
+        _check(spec, account)
+    assert "ml.m5.large" not in refusal.value.cause
