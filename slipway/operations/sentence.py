@@ -4,7 +4,7 @@ from math import ceil
 from typing import Any
 
 from slipway.operations.planning import Preview
-from slipway_lambda.contracts.release import Decision
+from slipway_lambda.contracts.release import Decision, ReleaseSpec
 
 
 def sentence(preview: Preview) -> str:
@@ -20,7 +20,7 @@ def sentence(preview: Preview) -> str:
         return (
             f"{name} {then} is on the endpoint in {spec.environment} already: it is verified and recorded, not shifted."
         )
-    fleet = f"{spec.instance_count} × {spec.instance_type}"
+    fleet = f"{spec.instance_count} × {_kinds(spec)}"
     if decision in {Decision.CREATE, Decision.CLEAR}:
         return f"{name} {then} is the first version in {spec.environment}: its endpoint is created with {fleet}."
     move = f"{name} stays at {then}" if decision == Decision.RESPEC else f"{name} moves {now or '?'} → {then}"
@@ -52,6 +52,11 @@ def _size(size: dict[str, Any], instances: int) -> float:
     return max(value if size["Type"] == "INSTANCE_COUNT" else instances * value / 100, 1e-9)
 
 
+def _kinds(spec: ReleaseSpec) -> str:
+    """The instance type, and those that are taken where it is not to be had."""
+    return ", else ".join(spec.instance_types)
+
+
 def _guard(alarms: tuple[str, ...]) -> str:
     return f"guarded by {', '.join(alarms)}" if alarms else "guarded by no alarm"
 
@@ -61,6 +66,6 @@ def _capacity(preview: Preview) -> str:
     time = duration(shift_seconds(deployment, spec.instance_count))
     if rolling := deployment.get("RollingUpdatePolicy"):
         more = ceil(_size(rolling["MaximumBatchSize"], spec.instance_count))
-        return f"{more} more × {spec.instance_type} at a time, for about {time} and the start of each batch"
+        return f"{more} more × {_kinds(spec)} at a time, for about {time} and the start of each batch"
     more = spec.instance_count
-    return f"doubles capacity ({more} more × {spec.instance_type}) for about {time} and the start of the new fleet"
+    return f"doubles capacity ({more} more × {_kinds(spec)}) for about {time} and the start of the new fleet"
