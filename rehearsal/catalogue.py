@@ -60,6 +60,7 @@ def actions() -> Iterator[str]:
 def differences() -> Iterator[str]:
     """What SageMaker does and the overlay does not, as its modules say."""
     _module("rehearsal.sagemaker")
+    _module("rehearsal.hooks")  # what the rest of the cloud says of itself
     for name, module in sorted(sys.modules.items()):
         if name.startswith("rehearsal.") and isinstance(found := getattr(module, "DIFFERENCES", None), tuple):
             yield from (f"- {sentence}" for sentence in found)

@@ -229,6 +229,10 @@ class Cloud:
         """Switch all faults off."""
         self.control("DELETE", "faults")
 
+    def quota(self, name: str, value: int) -> None:
+        """Set a quota of SageMaker by its name in Service Quotas, such as `ml.m5.large for endpoint usage`."""
+        self.control("POST", "quotas", {"name": name, "value": value})
+
     def audit(self) -> dict[str, Any]:
         """{"enforced", "allowed", "denied", "calls": [{principal, action, resource, decision, time}]}"""
         found: dict[str, Any] = self.control("GET", "audit")

@@ -1,4 +1,4 @@
-"""The cloud's own API under /_slipway/: clock, faults, audit, processes, flush, shutdown. Token and loopback only."""
+"""The cloud's own API under /_slipway/: clock, faults, quotas, audit, processes, and so on. Token and loopback only."""
 
 import asyncio
 import hmac
@@ -27,6 +27,7 @@ class Control:
             ("GET", "faults"): lambda _: self._runtime.sagemaker.faults(),
             ("POST", "faults"): self._fault,
             ("DELETE", "faults"): lambda _: self._runtime.sagemaker.clear_faults(),
+            ("POST", "quotas"): lambda body: self._runtime.sagemaker.set_quota(str(body["name"]), int(body["value"])),
             ("GET", "audit"): lambda _: self._runtime.audit.summary(),
             ("POST", "calls"): lambda body: self._runtime.audit.calls(**body),
             ("GET", "privileges"): lambda _: self._privileges(),

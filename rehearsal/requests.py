@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal import accounts, builds
+from rehearsal import accounts, builds, servicequotas
 from rehearsal.adapter import SageMakerService
 from rehearsal.autoscaling import service as autoscaling
 from rehearsal.autoscaling.service import AutoScaling
@@ -20,6 +20,8 @@ from rehearsal.runtime import Runtime
 from rehearsal.states.workflows import StepFunctions
 
 SERVICES = ("sagemaker", "sagemaker-runtime")
+TARGETED = (autoscaling.NAME, servicequotas.NAME)
+"""Services of ours whose IAM actions are those of their target headers."""
 
 
 def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
         "monitoring": watch.handle_request,
     }
     changed[autoscaling.NAME] = runtime.autoscaling.handle_request
+    changed[servicequotas.NAME] = servicequotas.ServiceQuotas(runtime).handle_request
     changed["kms"] = accounts.owners_key(original["kms"])
     changed["cloudformation"] = cfn_front.guarded(original["cloudformation"])
     changed["states"] = StepFunctions(original["states"], runtime).handle_request
@@ -43,7 +46,7 @@ def handlers(original: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
 
 def patterns(original: dict[str, Any], _: Runtime) -> dict[str, Any]:
     """SageMaker's scopes are known; nothing but the scope leads to it."""
-    return {**original, **{service: {} for service in (*SERVICES, autoscaling.NAME)}}
+    return {**original, **{service: {} for service in (*SERVICES, *TARGETED)}}
 
 
 def iam_action(original: Callable[..., str | None], _: Runtime) -> Callable[..., str | None]:
@@ -54,7 +57,7 @@ def iam_action(original: Callable[..., str | None], _: Runtime) -> Callable[...,
     ) -> str | None:
         if service in SERVICES:
             return f"sagemaker:{_sagemaker_action(path, headers)}"
-        if service == autoscaling.NAME:
+        if service in TARGETED:
             return f"{service}:{headers.get('x-amz-target', '').rpartition('.')[2]}"
         return original(service, method, path, headers, body, params)
 

@@ -1,6 +1,5 @@
 """The roles SageMaker's jobs run under: one for each kind, each seeing only what its kind reads and writes."""
 
-import re
 from collections.abc import Sequence
 
 from aws_cdk import Aws
@@ -12,8 +11,6 @@ from constructs import Construct
 from slipway_constructs.access import Access, accept_wildcards, grant_key
 from slipway_constructs.sagemaker_trust import sagemaker_trust
 
-LOCAL_DISKS = re.compile(r"^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6|g6e|p5|p5e|trn1|trn1n|trn2)\.")
-"""Instances with disks of their own, encrypted in hardware; SageMaker refuses a volume key for them."""
 REASON = (
     "Objects, log streams and jobs are named when they are made: each wildcard stands below a prefix of this model or"
     " of SageMaker's own logs; the actions on * (registry login, metrics) take no resource."

@@ -21,9 +21,10 @@ from slipway_lambda.contracts import golden
 from slipway_lambda.contracts.release import ReleaseSpec
 
 REASON = (
-    "Artefacts, configs and models are named when they are made, below this model's or its endpoint's name; SageMaker's"
-    " list calls, CloudWatch's statistics and its alarms' states take no resource; PutMetricData takes none either"
-    " and is narrowed by namespace; a scalable target's id is the service's own."
+    "Artefacts, configs and models are named when they are made, below this model's or its endpoint's name; a quota is"
+    " used by all endpoints of the account; SageMaker's and Service Quotas' list calls, CloudWatch's statistics and its"
+    " alarms' states take no resource; PutMetricData takes none either and is narrowed by namespace; a scalable"
+    " target's id is the service's own."
 )
 
 
@@ -88,8 +89,12 @@ class ReleaseFunctions(Construct):
         # Authorised against all alarms of the account, whichever are asked for.
         _allow(function, ["cloudwatch:DescribeAlarms"], ["*"])
         _allow(function, ["ecr:DescribeImages"], [self._image.repository_arn])
-        _allow(function, ["sagemaker:DescribeEndpointConfig"], [self._at.config_arns])
         _allow(function, ["sagemaker:DescribeModel"], [self._at.model_arns])
+        # A quota is the account's: what other endpoints use of it is counted too.
+        _allow(function, ["servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"], ["*"])
+        _allow(function, ["sagemaker:ListEndpoints"], ["*"])
+        _allow(function, ["sagemaker:DescribeEndpoint"], [self._at.any_endpoint_arns])
+        _allow(function, ["sagemaker:DescribeEndpointConfig"], [self._at.any_config_arns])
         self._read_artefacts(function)
         return function
 

@@ -36,6 +36,16 @@ class ReleaseResources:
         return self._arn(f"model/{self.endpoint}-v*")
 
     @property
+    def any_endpoint_arns(self) -> str:
+        """All endpoints of the account, which share its quotas."""
+        return self._arn("endpoint/*")
+
+    @property
+    def any_config_arns(self) -> str:
+        """Their configs."""
+        return self._arn("endpoint-config/*")
+
+    @property
     def group_arn(self) -> str:
         """The model package group."""
         return self._arn(f"model-package-group/{self.group}")

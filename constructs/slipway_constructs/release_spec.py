@@ -3,9 +3,9 @@
 from aws_cdk import aws_iam as iam
 
 from slipway.config import names
+from slipway.config.instances import has_own_disks
 from slipway.config.model import Model
 from slipway_constructs.foundation import Foundation
-from slipway_constructs.job_roles import LOCAL_DISKS
 from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_constructs.release_trial_spec import trial_spec
 from slipway_lambda.contracts.release import ReleaseSpec
@@ -23,13 +23,14 @@ def release_spec(
         endpoint=endpoint,
         variant=names.VARIANT,
         instance_type=declared.instance_type,
+        fallback_instance_types=tuple(declared.fallback_instance_types),
         instance_count=declared.instance_count,
         startup_timeout_seconds=declared.startup_timeout_seconds,
         capture_percent=declared.capture.sampling_percent,
         # SageMaker adds <endpoint>/<variant>/yyyy/mm/dd/hh/ itself.
         capture_uri=f"s3://{foundation.capture.bucket_name}/{model.name}/capture",
         capture_key_arn=foundation.keys.data.key_arn,
-        volume_key_arn="" if LOCAL_DISKS.match(declared.instance_type) else foundation.keys.models.key_arn,
+        volume_key_arn="" if has_own_disks(declared.instance_type) else foundation.keys.models.key_arn,
         hosting_role_arn=role.role_arn,
         strategy=rollout.strategy.value,
         canary_percent=rollout.canary_percent,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.host import Host, Scope
-from rehearsal.sagemaker import recovery, ticking
+from rehearsal.sagemaker import account_quotas, recovery, ticking
 from rehearsal.sagemaker.actions import TABLE, Call
 from rehearsal.sagemaker.core import Core, bounded
 from rehearsal.sagemaker.errors import ServiceError
@@ -78,6 +78,15 @@ class SageMaker:
         """Disarm all; maintenance ends, what hangs goes on, held events go out."""
         self._core.faults.clear()
         self._core.events.release()
+
+    def quotas(self, *, now: bool = True) -> dict[str, int]:
+        """The account's quotas by their names in Service Quotas: as they are, or as they are for a new account."""
+        limits = self._core.limits if now else Limits()
+        return {name: account_quotas.value(limits, name) for name in account_quotas.names()}
+
+    def set_quota(self, name: str, value: int) -> None:
+        """Hold to another quota from now on. Raises ValueError for a name or value that is none."""
+        account_quotas.set_value(self._core, name, value)
 
     def flush(self) -> None:
         """Hand over metrics, captured records and events that are still buffered."""

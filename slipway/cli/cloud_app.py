@@ -131,6 +131,21 @@ def faults(
     command(clear=clear, name=name, as_json=as_json)
 
 
+@cloud.command()
+@guarded
+def quota(
+    quota_name: Annotated[str, typer.Argument(metavar="QUOTA", help='Such as "ml.m5.large for endpoint usage".')],
+    value: Annotated[int, typer.Argument(min=0, help="How many there may be.")],
+    name: Name = "",
+) -> None:
+    """Set a service quota of SageMaker."""
+    from slipway.cli import output
+    from slipway.cli.cloud import required
+
+    required(name).quota(quota_name, value)
+    output.out(f"{quota_name}: {value}")
+
+
 @cloud.command("stand-in")
 @guarded
 def stand_in(

@@ -40,6 +40,7 @@ def _show(entry: dict[str, Any]) -> None:
         ),
         ("config", entry["config"]),
         ("guarded by", ", ".join(entry["alarms"] or [])),
+        ("served by", entry["served_by"]),
         ("requests", str(entry["requests"]) if entry["requests"] else ""),
     ]
     output.table((name, value) for name, value in rows if value)

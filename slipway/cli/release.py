@@ -10,6 +10,7 @@ from slipway.operations.approvals import clean_reason
 from slipway.operations.errors import Failure
 from slipway.operations.following import demand, follow
 from slipway.operations.planning import Preview, preview
+from slipway.operations.room import room
 from slipway.operations.sentence import sentence
 from slipway.operations.starting import Started, start
 from slipway.operations.target import Target
@@ -63,7 +64,9 @@ def _go(
     facts = {"model": at.model.name, "environment": at.environment.name, "version": number, "trigger": str(trigger),
              "from_version": seen.live_version or None, "decision": seen.plan["decision"], "plan": words}  # fmt: skip
     if dry_run:
-        _answer(as_json, {"ok": True, **facts, "started": False}, words)
+        quota = room(at, seen)
+        shown = f"{words}\nQuota: {quota}" if quota else words
+        _answer(as_json, {"ok": True, **facts, "quota": quota or None, "started": False}, shown)
         return
     begun = start(at, seen, who=at.who(), reason=why)
     facts |= {"started": True, "joined": begun.joined, "execution": begun.arn}

@@ -5,14 +5,12 @@ from math import ceil
 
 from slipway.config.base import Clash
 from slipway.config.endpoint import Endpoint
-from slipway.config.rollout import ROLLBACK, SHARES, TRIALS, Rollout, Share, Strategy
-from slipway_lambda.contracts.shift import steps_of, whole_instances
+from slipway.config.rollout import ROLLBACK, SHARES, Rollout, Share, Strategy
+from slipway_lambda.contracts.shift import PROVISIONING_SECONDS, steps_of, surge, whole_instances
 
 MOST_SECONDS = 28_800
 """SageMaker's highest MaximumExecutionTimeoutInSeconds."""
 LEAST_DERIVED_SECONDS = 3600
-PROVISIONING_SECONDS = 600
-"""An instance until its container starts; the container has `endpoint.startup_timeout_seconds`."""
 UNGUARDED = "ml.inf1."
 """Of these SageMaker documents that it updates them all at once, without a bake, whatever is asked."""
 COUNT = (("rollout", "strategy"), ("endpoint", "instance_count"))
@@ -51,7 +49,8 @@ class Shift:
         bakes = steps if rolling else steps - 1
         waits = bakes * rollout.bake_seconds + (0 if rolling else rollout.termination_wait_seconds)
         starts = steps if rolling else 1
-        back = whole_instances(count, rollout.rollback_batch_percent or rollout.batch_percent)
+        back_percent = rollout.rollback_batch_percent or rollout.batch_percent
+        back = whole_instances(count, back_percent)
         least = waits + starts * start_seconds(endpoint)
         return cls(
             step_instances=size,
@@ -60,9 +59,7 @@ class Shift:
             waits_seconds=waits,
             starts=starts,
             recovery_starts=steps_of(count, min(back, whole_instances(count, 50))) if rolling else 1,
-            # A trial serves from two fleets, and each exchange of endpoint configs starts whole new ones beside them:
-            # both at its beginning, the promoted one at its end.
-            peak_instances=count + size + back if rolling else 3 * count if strategy in TRIALS else 2 * count,
+            peak_instances=count + surge(strategy.value, count, rollout.batch_percent, back_percent),
             timeout_seconds=rollout.timeout_seconds or max(LEAST_DERIVED_SECONDS, least),
         )
 
@@ -175,12 +172,17 @@ def _in_time(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
 def _guarded(rollout: Rollout, endpoint: Endpoint) -> Clash | None:
     """A23: an excluded feature is updated all at once, and nobody is told."""
     whole_at_once = rollout.strategy is Strategy.ALL_AT_ONCE and rollout.termination_wait_seconds == 0
-    if whole_at_once or not endpoint.instance_type.startswith(UNGUARDED):
+    unguarded = [kind for kind in endpoint.instance_types if kind.startswith(UNGUARDED)]
+    if whole_at_once or not unguarded:
         return None
     return Clash(
         ("rollout", "strategy"),
-        f"cannot be {rollout.strategy} with waits on {endpoint.instance_type}: SageMaker updates Inf1 instances all at"
+        f"cannot be {rollout.strategy} with waits on {unguarded[0]}: SageMaker updates Inf1 instances all at"
         " once, without a bake",
         "use another instance type, or strategy all_at_once with termination_wait_seconds 0",
-        (("rollout", "termination_wait_seconds"), ("endpoint", "instance_type")),
+        (
+            ("rollout", "termination_wait_seconds"),
+            ("endpoint", "instance_type"),
+            ("endpoint", "fallback_instance_types"),
+        ),
     )

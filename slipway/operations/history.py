@@ -52,6 +52,7 @@ def _of_record(item: Mapping[str, Any]) -> dict[str, Any]:
         "config": item.get("config", ""),
         "alarms": item.get("alarms"),
         "requests": item.get("requests"),
+        "served_by": item.get("served_by", ""),
         "execution": item.get("execution", ""),
     }
 

@@ -20,7 +20,7 @@ def sentence(preview: Preview) -> str:
         return (
             f"{name} {then} is on the endpoint in {spec.environment} already: it is verified and recorded, not shifted."
         )
-    fleet = f"{spec.instance_count} × {spec.instance_type}"
+    fleet = f"{spec.instance_count} × {_kinds(spec)}"
     if decision in {Decision.CREATE, Decision.CLEAR}:
         return f"{name} {then} is the first version in {spec.environment}: its endpoint is created with {fleet}."
     move = f"{name} stays at {then}" if decision == Decision.RESPEC else f"{name} moves {now or '?'} → {then}"
@@ -53,6 +53,11 @@ def _size(size: dict[str, Any], instances: int) -> float:
     return max(value if size["Type"] == "INSTANCE_COUNT" else instances * value / 100, 1e-9)
 
 
+def _kinds(spec: ReleaseSpec) -> str:
+    """The instance type, and those that are taken where it is not to be had."""
+    return ", else ".join(spec.instance_types)
+
+
 def _guard(alarms: tuple[str, ...]) -> str:
     return f"guarded by {', '.join(alarms)}" if alarms else "guarded by no alarm"
 
@@ -69,11 +74,11 @@ def _capacity(preview: Preview) -> str:
     time = duration(shift_seconds(deployment, spec.instance_count))
     if rolling := deployment.get("RollingUpdatePolicy"):
         more = ceil(_size(rolling["MaximumBatchSize"], spec.instance_count))
-        return f"{more} more × {spec.instance_type} at a time, for about {time} and the start of each batch"
+        return f"{more} more × {_kinds(spec)} at a time, for about {time} and the start of each batch"
     more = spec.instance_count
     if "trial_config" in preview.plan and spec.trial is not None:
         return (
-            f"doubles capacity ({more} more × {spec.instance_type}) for at most {duration(spec.trial.seconds)}, and"
+            f"doubles capacity ({more} more × {_kinds(spec)}) for at most {duration(spec.trial.seconds)}, and"
             f" trebles it while fleets are exchanged: at the trial's beginning, and for about {time} at its end"
         )
-    return f"doubles capacity ({more} more × {spec.instance_type}) for about {time} and the start of the new fleet"
+    return f"doubles capacity ({more} more × {_kinds(spec)}) for about {time} and the start of the new fleet"

@@ -51,3 +51,10 @@ def test_inf1_may_be_updated_only_as_it_would_be_anyway() -> None:
     assert shift_clashes(Rollout(strategy="all_at_once", termination_wait_seconds=0), endpoint) == []
     assert [c.path for c in shift_clashes(Rollout(strategy="all_at_once"), endpoint)] == [("rollout", "strategy")]
     assert [c.path for c in shift_clashes(Rollout(strategy="rolling"), endpoint)] == [("rollout", "strategy")]
+
+
+@pytest.mark.fault("A23")
+def test_inf1_as_a_fall_back_is_no_better_guarded() -> None:
+    endpoint = Endpoint(instance_type="ml.inf2.xlarge", fallback_instance_types=["ml.inf1.xlarge"], instance_count=4)
+    (clash,) = shift_clashes(Rollout(strategy="canary"), endpoint)
+    assert "with waits on ml.inf1.xlarge" in clash.why

@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from slipway_constructs.job_roles import LOCAL_DISKS
+from slipway.config.instances import has_own_disks
 from slipway_constructs.workflow.patience import retry_job
 
 INPUT, OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
@@ -41,7 +41,7 @@ def result(name: str, uri: str, folder: str) -> dict[str, Any]:
 def volume(instance_type: str, size_gb: int, key: kms.IKey) -> dict[str, Any]:
     """Instances and their disk, under the key where SageMaker takes one."""
     base = {"InstanceCount": 1, "InstanceType": instance_type, "VolumeSizeInGB": size_gb}
-    return base if LOCAL_DISKS.match(instance_type) else {**base, "VolumeKmsKeyId": key.key_arn}
+    return base if has_own_disks(instance_type) else {**base, "VolumeKmsKeyId": key.key_arn}
 
 
 class ProcessingJob(sfn.CustomState):

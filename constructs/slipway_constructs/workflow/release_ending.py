@@ -15,6 +15,7 @@ from slipway_lambda.contracts.release import Attempt, Outcome
 
 VERSION = "($exists($plan.version) ? $plan.version : $candidate.version)"
 STRATEGY = '($exists($plan.strategy) ? $plan.strategy : "")'
+FELL_BACK = "($verdict.fell_back ? ' ' & $verdict.fell_back : '')"
 ENDS = {
     Outcome.REFUSED: ("refused", "Refused", "ReleaseRefused"),
     Outcome.ROLLED_BACK: ("rolled back", "Rolled back", "ReleaseRolledBack"),
@@ -104,7 +105,7 @@ class ReleaseEnding(Construct):
                 "released",
                 outcome="released",
                 version=VERSION,
-                cause="$plan.reason & ' ' & $plan.strategy_words & '.'",
+                cause=f"$plan.reason & ' ' & $plan.strategy_words & '.' & {FELL_BACK}",
                 next_step="''",
                 then=released,
                 untold=released,

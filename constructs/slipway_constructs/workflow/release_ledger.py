@@ -29,10 +29,11 @@ def key(endpoint: str, sort: str) -> dict[str, Any]:
     return {ledger.PARTITION_KEY: text(ledger.endpoint_key(endpoint)), ledger.SORT_KEY: text(sort)}
 
 
-def record(outcome: str, cause: str, requests: str) -> str:
+def record(outcome: str, cause: str, requests: str, *, served_by: str = '""') -> str:
     """The whole putItem item of one release's record, as one expression: the plan's part, and how it ended.
 
-    `outcome`, `cause` and `requests` (how many the version answered) are expressions.
+    `outcome`, `cause`, `requests` (how many the version answered) and `served_by` (instances by type, where it is live)
+    are expressions.
     """
     texts = {
         ledger.SORT_KEY: f'"{ledger.release_key("")}" & $states.context.Execution.Name',
@@ -41,6 +42,7 @@ def record(outcome: str, cause: str, requests: str) -> str:
         "asked_reason": "$asked_reason",
         "outcome": outcome,
         "cause": cause,
+        "served_by": served_by,
         "execution": EXECUTION,
     }
     numbers = {"started_at": "$floor($started_ms / 1000)", "ended_at": NOW_SECONDS, "requests": requests}

@@ -16,7 +16,8 @@ SAME_CONFIG = """(
   $made := $states.result.ProductionVariants[0]; $asked := $plan.config_request.ProductionVariants[0];
   $made.ModelName = $asked.ModelName
     and $made.VariantName = $asked.VariantName
-    and $made.InstanceType = $asked.InstanceType
+    and $append($made.InstanceType, $made.InstancePools.InstanceType)
+      = $append($asked.InstanceType, $asked.InstancePools.InstanceType)
     and $made.InitialInstanceCount = $asked.InitialInstanceCount
 )"""
 RETRY = "See what the error names; then an operator's release, or another approval, tries again."

@@ -76,7 +76,7 @@ class ReleaseRecord(Construct):
         return on_failure(state, self._unrecorded, REPAIRED)
 
     def _write_record(self) -> sfn.CustomState:
-        item = record(f'"{Outcome.RELEASED}"', '""', "$verdict.requests")
+        item = record(f'"{Outcome.RELEASED}"', '""', "$verdict.requests", served_by="$verdict.served_by")
         state = native(self, "Record the release", "dynamodb:putItem", {"TableName": self._table, "Item": item})
         return on_failure(state, self._unrecorded, REPAIRED)
 

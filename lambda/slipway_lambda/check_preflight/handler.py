@@ -1,24 +1,34 @@
-"""Check before the shift: alarms, the new image, and the way back; and ask the champion, while it alone answers."""
+"""Check before the shift: alarms, the new image, the way back, and room for the second fleet; and ask the champion,
+while it alone answers.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slipway_lambda.check_preflight.champion import answers_of_champion
 from slipway_lambda.check_preflight.check import check_alarms, check_rollback_set
+from slipway_lambda.check_preflight.quota import check_quota
 from slipway_lambda.contracts.release import PreflightRefusedError, ReleaseSpec
 from slipway_lambda.events import take
 from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
+from slipway_lambda.ports.clients import client
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
+from slipway_lambda.ports.fleets import SageMakerFleets
 from slipway_lambda.ports.images import EcrImages, Images
 from slipway_lambda.ports.objects import ObjectMissingError, Objects, S3Objects, split_uri
+from slipway_lambda.ports.quotas import ServiceQuotas
 from slipway_lambda.ports.runtime import Runtime, SageMakerRuntime
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """`spec`, `config`, `image`, `last_good` ({} or {config, version}), `endpoint_exists`, `golden_uri` (empty: the
-    champion is not asked) → {"alarms": n, "champion": its answers to the new version's golden records, null unknown}.
+    champion is not asked) → {"alarms": n, "champion": its answers to the new version's golden records, null unknown,
+    "quota": what was found, in words}.
     """
-    return check(event, CloudWatchAlarms(), EcrImages(), SageMakerEndpoints(), S3Objects(), SageMakerRuntime())
+    checked = check(event, CloudWatchAlarms(), EcrImages(), SageMakerEndpoints(), S3Objects(), SageMakerRuntime())
+    spec, quotas = ReleaseSpec.from_dict(take(event, "spec", dict)), ServiceQuotas(client("service-quotas"))
+    room = check_quota(spec, take(event, "config", str), quotas, SageMakerFleets(client("sagemaker")))
+    return {**checked, "quota": room}
 
 
 def check(  # noqa: PLR0917  # an event and its ports
@@ -29,7 +39,7 @@ def check(  # noqa: PLR0917  # an event and its ports
     objects: Objects,
     runtime: Runtime,
 ) -> dict[str, Any]:
-    """As the handler, on any ports."""
+    """As the handler, on any ports, but for the quota."""
     spec = ReleaseSpec.from_dict(take(event, "spec", dict))
     image, last_good = take(event, "image", str), take(event, "last_good", dict)
     if not images.exists(image):

@@ -27,11 +27,11 @@ later wish is refused.
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
 at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
-`requests` (answered by the version while it was judged), `started_at`, `ended_at` (epoch s), `execution` (ARN). Of a
-trial also `trial` (its judge's last sentence), `trial_share_percent`, `trial_requests` and `trial_failures` (of the
-challenger, at its last share). Of an execution that was cut off or refused, `settle_execution` writes what is known:
-outcome `stopped`, `timed_out`, `failed` or the machine's own word, cause, version (if it had begun one), trigger,
-asked_by, asked_reason, times and execution.
+`requests` (answered by the version while it was judged), `served_by` (instances by type, where it went live),
+`started_at`, `ended_at` (epoch s), `execution` (ARN). Of a trial also `trial` (its judge's last sentence),
+`trial_share_percent`, `trial_requests` and `trial_failures` (of the challenger, at its last share). Of an execution
+that was cut off or refused, `settle_execution` writes what is known: outcome `stopped`, `timed_out`, `failed` or the
+machine's own word, cause, version (if it had begun one), trigger, asked_by, asked_reason, times and execution.
 """
 
 PARTITION_KEY = "pk"

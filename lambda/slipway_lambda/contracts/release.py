@@ -157,6 +157,13 @@ class ReleaseSpec:
     """With shadow and ab: what comes before the shift."""
     scaling: Scaling | None = None
     """The fleet that is live stays as large as it is over every release; `instance_count` are created at first."""
+    fallback_instance_types: tuple[str, ...] = ()
+    """Taken in this order where there is no capacity of `instance_type`."""
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """All that may serve, the first choice first."""
+        return (self.instance_type, *self.fallback_instance_types)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON; what is not declared is left out."""

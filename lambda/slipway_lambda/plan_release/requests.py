@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from slipway_lambda.contracts.release import ReleaseSpec
+from slipway_lambda.contracts.shift import PROVISIONING_SECONDS
 from slipway_lambda.plan_release.package import Package
 
 
@@ -20,6 +21,8 @@ def content_name(spec: ReleaseSpec, package: Package) -> str:
         "instances": [spec.instance_type, spec.instance_count, spec.startup_timeout_seconds, spec.variant],
         "capture": [spec.capture_percent, spec.capture_uri, spec.capture_key_arn],
         "security": [spec.hosting_role_arn, spec.volume_key_arn],
+        # A member more only where it is declared: what serves already keeps its name.
+        **({"fallbacks": spec.fallback_instance_types} if spec.fallback_instance_types else {}),
     }
     digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     return f"{spec.endpoint}-v{package.version}-{digest}"
@@ -50,7 +53,7 @@ def config_request(spec: ReleaseSpec, package: Package) -> dict[str, Any]:
             {
                 "VariantName": spec.variant,
                 "ModelName": name,
-                "InstanceType": spec.instance_type,
+                **_hardware(spec),
                 "InitialInstanceCount": spec.instance_count,
                 "InitialVariantWeight": 1.0,
                 "ContainerStartupHealthCheckTimeoutInSeconds": spec.startup_timeout_seconds,
@@ -62,6 +65,14 @@ def config_request(spec: ReleaseSpec, package: Package) -> dict[str, Any]:
     if spec.volume_key_arn:
         request["KmsKeyId"] = spec.volume_key_arn
     return request
+
+
+def _hardware(spec: ReleaseSpec) -> dict[str, Any]:
+    """SageMaker itself takes the next type, for each instance, where there is no capacity of the one before."""
+    if not spec.fallback_instance_types:
+        return {"InstanceType": spec.instance_type}
+    pools = [{"InstanceType": kind, "Priority": rank} for rank, kind in enumerate(spec.instance_types, 1)]
+    return {"InstancePools": pools, "VariantInstanceProvisionTimeoutInSeconds": PROVISIONING_SECONDS}
 
 
 def _capture(spec: ReleaseSpec) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from slipway_lambda.contracts.release import ReleaseSpec, Verdict
 from slipway_lambda.events import take
 from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
+from slipway_lambda.verify_release.fleet import fell_back, served_by
 from slipway_lambda.verify_release.verify import Asked, guarded, recovery, verify
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served`,
     `planned_instances` (of a fleet that scales and was shifted; else 0) → `verdict`, `reason`, `recovery`,
-    `live_config`, `requests`.
+    `live_config`, `requests`; `served_by` (instances by type) and `fell_back` (a sentence), either may be empty.
     """
     return look(event, SageMakerEndpoints(), CloudWatchAlarms())
 
@@ -43,6 +44,8 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         "live_config": endpoint.get("EndpointConfigName", ""),
         "status": endpoint.get("EndpointStatus", Verdict.GONE),
         "requests": requests,
+        "served_by": served_by(spec, endpoint),
+        "fell_back": fell_back(spec, endpoint),
     }
 
 

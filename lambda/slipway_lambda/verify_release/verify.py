@@ -49,7 +49,7 @@ def verify(asked: Asked, endpoint: Mapping[str, Any], requests: int) -> Finding:
     if live != asked.config:
         why = (
             endpoint.get("FailureReason")
-            or "SageMaker gave no reason; an alarm or a container that never became healthy did it"
+            or "SageMaker gave no reason; an alarm, a container that never became healthy or want of capacity did it"
         )
         return Finding(Verdict.ROLLED_BACK, f"Live is {live}, not {asked.config}: {why}.")
     return _verify_fleet(asked, endpoint.get("ProductionVariants", []), requests)

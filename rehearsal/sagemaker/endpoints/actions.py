@@ -1,7 +1,7 @@
 """Endpoints: the API in front of deployments."""
 
 from rehearsal.sagemaker.actions import Call, action
-from rehearsal.sagemaker.endpoints import capacity, quotas, summaries
+from rehearsal.sagemaker.endpoints import capacity, pools, quotas, summaries
 from rehearsal.sagemaker.endpoints.bluegreen import BlueGreen
 from rehearsal.sagemaker.endpoints.blueprint import Blueprint
 from rehearsal.sagemaker.endpoints.configs import find_config
@@ -66,11 +66,11 @@ def _refuse_scaled(call: Call, blueprint: Blueprint, running: Blueprint) -> None
     """A variant that is a scalable target keeps its name and instance type, as the developer guide says of updates of
     endpoints with automatic scaling."""
     scaled = call.core.host.scalable_variants(call.params["EndpointName"], call.scope)
-    types = {one["VariantName"]: one.get("InstanceType") for one in blueprint.production}
+    types = {one["VariantName"]: pools.kinds(one) for one in blueprint.production}
     changed = [
         one["VariantName"]
         for one in running.production
-        if one["VariantName"] in scaled and types.get(one["VariantName"]) != one.get("InstanceType")
+        if one["VariantName"] in scaled and types.get(one["VariantName"]) != pools.kinds(one)
     ]
     if changed:
         raise invalid(
@@ -90,7 +90,7 @@ def _rollout(requested: Record | None, blueprint: Blueprint, running: Blueprint,
             f"{', '.join(sorted(names[1]))}."
         )
     variants = [*blueprint.production, *running.production]
-    if any(one.get("InstanceType", "").startswith("ml.inf1.") for one in variants):
+    if any(kind.startswith("ml.inf1.") for one in variants for kind in pools.kinds(one)):
         return ALL_AT_ONCE
     if any("ServerlessConfig" in one or "ModelName" not in one for one in variants):
         return ALL_AT_ONCE

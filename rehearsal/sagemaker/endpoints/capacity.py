@@ -6,7 +6,7 @@ from typing import Any
 
 from rehearsal.sagemaker.actions import Call
 from rehearsal.sagemaker.core import Core
-from rehearsal.sagemaker.endpoints import config_rules, quotas, summaries
+from rehearsal.sagemaker.endpoints import config_rules, pools, quotas, summaries
 from rehearsal.sagemaker.endpoints.blueprint import Blueprint
 from rehearsal.sagemaker.endpoints.deployment import ClosingError
 from rehearsal.sagemaker.endpoints.fleet import Fleet
@@ -29,7 +29,7 @@ def check_change(call: Call, live: LiveEndpoint, record: Record, wanted: list[di
     delta = Counter[str]()
     for one in wanted:
         fleet = _fleet(live, one["VariantName"])
-        kind = fleet.variant_record.get("InstanceType", "")
+        kind = next(iter(pools.kinds(fleet.variant_record)), "")
         delta[kind] += max(0, one.get("DesiredInstanceCount", fleet.count) - fleet.count)
     quotas.check_instances(call, delta)
 
@@ -82,7 +82,7 @@ class Change:
         changed = [fleet for fleet in changed if "ServerlessConfig" not in fleet.variant_record]
         for fleet in changed:
             if fleet.count > len(fleet.instances):
-                if self._core.faults.take("A09", endpoint=self._live.name):
+                if pools.taken(self._core.faults, self._live.name):
                     raise FleetError("Insufficient capacity (fault A09).")
                 fleet.restock()
         for fleet in changed:

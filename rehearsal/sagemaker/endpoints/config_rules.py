@@ -7,17 +7,17 @@ and the API reference of CreateEndpointConfig and ProductionVariant.
 from typing import Any
 
 from rehearsal.sagemaker.actions import Call
+from rehearsal.sagemaker.endpoints.pools import kinds
 from rehearsal.sagemaker.errors import ServiceError, invalid, not_emulated
 
 _NOT_EMULATED = {
-    "InstancePools": "instance pools",
-    "VariantInstanceProvisionTimeoutInSeconds": "instance pools",
     "CoreDumpConfig": "core dumps",
     "CapacityReservationConfig": "capacity reservations",
     "InferenceAmiVersion": "a choice of machine image",
 }
 _INSTANCE_MEMBERS = (
     "InstanceType",
+    "InstancePools",
     "InitialInstanceCount",
     "ManagedInstanceScaling",
     "RoutingConfig",
@@ -62,12 +62,31 @@ def _check_variant(call: Call, variant: dict[str, Any]) -> None:
         raise not_emulated("routing by prompt prefix (RoutingStrategy PREFIX_AWARE)")
     if "ServerlessConfig" in variant:
         _check_serverless_variant(variant)
-    elif missing := [one for one in ("InstanceType", "InitialInstanceCount") if one not in variant]:
+    elif missing := [one for one in ("InstanceType", "InitialInstanceCount") if one not in _given(variant)]:
         raise invalid(f"{missing[0]} is required for production variant {name}.")
+    _check_pools(variant)
     if "ModelName" in variant and variant["ModelName"] not in call.state.models:
         raise invalid(f'Could not find model "{call.arn("model", variant["ModelName"])}".')
     if "ManagedInstanceScaling" in variant:
         _check_scaling(variant)
+
+
+def _given(variant: dict[str, Any]) -> set[str]:
+    """Members of a variant; pools stand for the type."""
+    return {*variant, "InstanceType"} if "InstancePools" in variant else set(variant)
+
+
+def _check_pools(variant: dict[str, Any]) -> None:
+    pools, name = variant.get("InstancePools"), variant["VariantName"]
+    if pools is None:
+        return
+    if "InstanceType" in variant:
+        raise invalid(f"InstanceType and InstancePools cannot both be specified for production variant {name}.")
+    if any("ModelNameOverride" in one for one in pools):
+        raise not_emulated("a model of its own for an instance pool (ModelNameOverride)")
+    for member in ("InstanceType", "Priority"):
+        if len({one[member] for one in pools}) < len(pools):
+            raise invalid(f"{member} must be unique among the InstancePools of production variant {name}.")
 
 
 def _check_serverless_variant(variant: dict[str, Any]) -> None:
@@ -143,7 +162,7 @@ def _check_shadow(call: Call, variants: list[dict[str, Any]]) -> None:
     for variant in variants:
         if "ServerlessConfig" in variant:
             raise _unsupported("ServerlessConfig", "shadow variants")
-        if variant["InstanceType"].startswith("ml.inf1."):
+        if any(kind.startswith("ml.inf1.") for kind in kinds(variant)):
             raise _unsupported("an Inf1 instance type", "shadow variants")
         if "ModelName" not in variant:
             raise _unsupported("an inference component", "shadow variants")

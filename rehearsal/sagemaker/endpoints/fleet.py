@@ -4,11 +4,13 @@ import contextlib
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from rehearsal.host import Scope
 from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.endpoints.pools import NO_CAPACITY, Capacity
 from rehearsal.sagemaker.endpoints.trouble import Trouble
 from rehearsal.sagemaker.faults import declare
 from rehearsal.sagemaker.serving.capture import CaptureTarget
@@ -58,6 +60,7 @@ class Fleet:
         self.token = secrets.token_hex(4)
         self.directory = core.root / "fleets" / f"{endpoint}-{self.token}"
         self.instances: list[Instance] = []
+        self._capacity = Capacity(core.faults, endpoint, variant_record)
         self.never_healthy = core.faults.take("A10", endpoint=endpoint) is not None
         self.trouble = Trouble.of(core, shadow=shadow, endpoint=endpoint, config=self.config_name, variant=self.variant)
         self.hosting_fault: str | None = None  # why a copy of an inference component cannot be placed on it
@@ -76,7 +79,11 @@ class Fleet:
             remove_tree(self.directory)
 
     def restock(self) -> None:
-        """What a later instance needs is there still: image and model data, fetched once more. Raises FleetError."""
+        """What a later instance needs is there still: image and model data, fetched once more. Raises FleetError.
+
+        What capacity there is is seen anew.
+        """
+        self._capacity = Capacity(self.core.faults, self.endpoint, self.variant_record)
         scratch = self.directory.with_name(f"{self.directory.name}-{secrets.token_hex(2)}")
         try:
             host_containers(self.core, self.scope, self._model, scratch)
@@ -87,12 +94,15 @@ class Fleet:
         """Start or stop instances until `running` of them are there; new ones take traffic when their /ping passes.
 
         Returns when requests in flight on the surplus have ended. `count` stays: it says how many there should be. A
-        closed fleet stays empty.
+        closed fleet stays empty. Raises FleetError when there is no capacity for as many.
         """
         with self._lock:
             while len(self.instances) < running and not self._closed:
+                kind = self._capacity.next_kind(one.kind for one in self.instances)
+                if kind is None:
+                    raise FleetError(NO_CAPACITY)
                 self._numbers += 1
-                instance = Instance(self, self._numbers)
+                instance = Instance(self, self._numbers, kind)
                 self.instances = [*self.instances, instance]
                 instance.start()
             surplus, self.instances = self.instances[running:], self.instances[:running]
@@ -118,6 +128,10 @@ class Fleet:
             f"The primary container for production variant {self.variant} did not pass the ping health check. "
             "Please check CloudWatch logs for this endpoint."
         )
+
+    def kinds(self) -> Counter[str]:
+        """Instances that are there now, by type."""
+        return Counter(one.kind for one in self.instances)
 
     @property
     def healthy_count(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rehearsal.sagemaker.actions import Call
 from rehearsal.sagemaker.endpoints.fleet import Fleet
+from rehearsal.sagemaker.endpoints.pools import kinds
 from rehearsal.sagemaker.endpoints.rollout import Rollout
 from rehearsal.sagemaker.errors import ServiceError
 
@@ -14,7 +15,10 @@ def check_instances(call: Call, delta: Mapping[str, int]) -> None:
     """Raise ResourceLimitExceeded when so many instances more, by type, are over the account's quota."""
     used = Counter[str]()
     for fleet in _fleets(call):
-        used[fleet.variant_record.get("InstanceType", "")] += fleet.count if fleet.reserved is None else fleet.reserved
+        running, first = fleet.kinds(), next(iter(kinds(fleet.variant_record)), "")
+        reserved = fleet.count if fleet.reserved is None else fleet.reserved
+        used.update(running)
+        used[first] += reserved - running.total()  # those that are still to come, or on their way out
     limits = call.core.limits
     for kind, more in sorted(delta.items()):
         name = f"{kind} for endpoint usage"
@@ -44,15 +48,15 @@ def of_fleets(variants: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """Instances by type of whole new fleets: what a creation or a blue/green update adds."""
     delta = Counter[str]()
     for one in variants:
-        if "InstanceType" in one:
-            delta[one["InstanceType"]] += one["InitialInstanceCount"]
+        if own := kinds(one):
+            delta[own[0]] += one["InitialInstanceCount"]
     return delta
 
 
 def of_rolling(variant: Mapping[str, Any], running: int, rollout: Rollout) -> Counter[str]:
     """A rolling update adds one batch, and what the new fleet has more than the old one."""
     count = variant["InitialInstanceCount"]
-    return Counter({variant["InstanceType"]: rollout.steps[0].instances(count) + max(0, count - running)})
+    return Counter({kinds(variant)[0]: rollout.steps[0].instances(count) + max(0, count - running)})
 
 
 def _fleets(call: Call) -> list[Fleet]:

@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.sagemaker import events
+from rehearsal.sagemaker.endpoints import pools
 from rehearsal.sagemaker.endpoints.fleet import Fleet
 from rehearsal.sagemaker.events import epoch_ms
 from rehearsal.sagemaker.store import Record
@@ -41,6 +42,7 @@ def _capacity(fleet: Fleet) -> Record:
     return {
         "CurrentInstanceCount": fleet.in_service_count,
         "DesiredInstanceCount": fleet.count,
+        "InstancePools": pools.summary(given, fleet.kinds()),
         "ManagedInstanceScaling": given.get("ManagedInstanceScaling"),
         "RoutingConfig": given.get("RoutingConfig"),
     }

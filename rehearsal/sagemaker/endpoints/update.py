@@ -7,6 +7,7 @@ MaximumExecutionTimeoutInSeconds is compared with the sum of both.
 import time
 
 from rehearsal.sagemaker.core import Core
+from rehearsal.sagemaker.endpoints import pools
 from rehearsal.sagemaker.endpoints.blueprint import Blueprint
 from rehearsal.sagemaker.endpoints.deployment import WATCH_SECONDS, ClosingError, Deployment
 from rehearsal.sagemaker.endpoints.live import LiveEndpoint
@@ -14,7 +15,7 @@ from rehearsal.sagemaker.endpoints.rollout import Rollout, Step
 from rehearsal.sagemaker.faults import declare
 from rehearsal.sagemaker.store import Record
 
-for _row in ("A01", "A03", "A07", "A09"):
+for _row in ("A01", "A03", "A07"):
     declare(_row, "endpoint")
 
 
@@ -43,8 +44,8 @@ class Update(Deployment):
         self._requested = requested
         self._wall_started = time.monotonic()
         self._baked_cloud = self._baked_wall = 0.0
-        faults = ("A01", "A03", "A09")
-        self._faults = {row for row in faults if core.faults.take(row, endpoint=live.name)}
+        self._faults = {row for row in ("A01", "A03") if core.faults.take(row, endpoint=live.name)}
+        self._faults |= {"A09"} if pools.taken(core.faults, live.name) else set()
 
     def _work(self) -> None:
         self._hang("A05")

@@ -64,7 +64,7 @@ def choose(
         if instance.draining:
             continue
         here = [one for one in placed if one.instance is instance]
-        memory_mb = memory_bytes(instance.fleet.variant_record.get("InstanceType", "")) >> 20
+        memory_mb = memory_bytes(instance.kind) >> 20
         free_mb = memory_mb - sum(one.needs.memory_mb for one in here) - needs.memory_mb
         free_cpus = instance.vcpus - sum(one.needs.cpus for one in here) - needs.cpus
         if free_mb < 0 or free_cpus < 0:

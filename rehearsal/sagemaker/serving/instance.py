@@ -20,14 +20,14 @@ class Instance:
     of this machine (`Limits.memory_share`).
     """
 
-    def __init__(self, fleet: "Fleet", number: int) -> None:
+    def __init__(self, fleet: "Fleet", number: int, kind: str) -> None:
         self.fleet = fleet
+        self.kind = kind  # instance type; "" of a serverless one
         self.name = f"{fleet.variant}/i-{fleet.token}{number:04d}"
         self.in_flight = 0  # guarded by the endpoint's lock
         self.idle_since = fleet.core.host.clock.now()  # cloud time of the last answer
         self.draining = False  # true: no new request, whatever its servers say
         self._started = False
-        kind = fleet.variant_record.get("InstanceType", "")
         serverless = fleet.variant_record.get("ServerlessConfig")
         self.vcpus = vcpus(kind)
         declared = serverless["MemorySizeInMB"] << 20 if serverless else memory_bytes(kind)

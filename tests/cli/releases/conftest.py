@@ -56,6 +56,7 @@ class Platform:
     def __init__(self, aws: Any, error: Callable[..., Exception]) -> None:
         self.aws, self._error = aws, error
         self.spec = SPEC
+        self.quota = 8
         self.packages = {n: self._package(n) for n in (1, 2, 3)}
         self.executions: dict[str, dict[str, Any]] = {}
         self.states = ["Begin", "Let it work"]
@@ -80,6 +81,15 @@ class Platform:
             ("sagemaker", "list_model_packages"): self._list,
             ("sagemaker", "describe_model_package"): lambda ModelPackageName: self.packages[int(ModelPackageName[-1])],
             ("sagemaker", "describe_endpoint"): self._endpoint,
+            ("sagemaker", "list_endpoints"): lambda **_: {"Endpoints": [{"EndpointName": ENDPOINT}]},
+            ("sagemaker", "describe_endpoint_config"): {
+                "ProductionVariants": [{"VariantName": "main", "InstanceType": "ml.m5.large"}]
+            },
+            ("service-quotas", "list_service_quotas"): lambda **_: {
+                "Quotas": [
+                    {"QuotaName": "ml.m5.large for endpoint usage", "QuotaCode": "L-1", "Value": float(self.quota)}
+                ]
+            },
             ("stepfunctions", "describe_state_machine"): lambda stateMachineArn: {
                 "definition": json.dumps({"States": {"Begin": {"Assign": {"spec": asdict(self.spec)}}}})
             },
@@ -92,7 +102,7 @@ class Platform:
             },
         }
         self.endpoint: dict[str, Any] = {
-            "EndpointStatus": "InService", "EndpointConfigName": self.config(2),
+            "EndpointName": ENDPOINT, "EndpointStatus": "InService", "EndpointConfigName": self.config(2),
             "ProductionVariants": [{"VariantName": "main", "CurrentInstanceCount": 4}],
         }  # fmt: skip
 

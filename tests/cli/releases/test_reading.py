@@ -160,6 +160,11 @@ def test_the_sentence_of_a_canary(platform: Any, target: Target) -> None:
     )
 
 
+def test_the_sentence_names_what_is_taken_for_want_of_capacity(platform: Any, target: Target) -> None:
+    platform.declare(fallback_instance_types=("ml.m5.xlarge",))
+    assert "doubles capacity (4 more × ml.m5.large, else ml.m5.xlarge)" in planned(target)
+
+
 def test_other_sentences(platform: Any, target: Target) -> None:
     assert planned(target, Trigger.ROLLBACK, 1).startswith("flight-delays moves 2 → 1 in dev")
     assert "would not be released in dev: It is already live" in planned(target, number=2)

@@ -47,6 +47,25 @@ def test_a_plan_starts_nothing(call: Call, platform: Any, verb: tuple[str, ...])
     assert not platform.started
 
 
+@pytest.mark.fault("A08")
+@pytest.mark.parametrize(("quota", "refused"), [(8, ""), (7, "It would be refused. ")])
+def test_a_plan_tells_whether_the_quota_leaves_room(call: Call, platform: Any, quota: int, refused: str) -> None:
+    platform.quota = quota
+    code, out, _ = call("plan", "flight-delays")
+    assert code == 0
+    assert f"Quota: {refused}" in out
+    assert (
+        f"needs 8 ml.m5.large at its peak: 4 now + 4 more; the quota 'ml.m5.large for endpoint usage' is {quota}" in out
+    )
+
+
+def test_a_plan_needs_no_right_to_read_quotas(call: Call, platform: Any, refusal: Callable[..., Exception]) -> None:
+    platform.aws.answers["service-quotas", "list_service_quotas"] = refusal("AccessDeniedException", "not authorized")
+    code, out, _ = call("plan", "flight-delays", "--json")
+    assert code == 0
+    assert json.loads(out)["quota"].startswith("Not checked. Service Quotas cannot be read: ")
+
+
 def refused(call: Call, platform: Any, *arguments: str) -> tuple[str, str, str]:
     """Code, what and fix of a refusal that started and wrote nothing."""
     before, ledger = dict(platform.executions), json.dumps(platform.ledger)

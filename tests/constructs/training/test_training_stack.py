@@ -83,9 +83,9 @@ def test_spot_training_waits_longer_than_it_may_run(synthesise: Any) -> None:
 )
 def test_a_volume_key_is_given_only_where_sagemaker_takes_one(instance: str, keyed: bool) -> None:
     """Instances with disks of their own refuse it (CreateTrainingJob, VolumeKmsKeyId)."""
-    from slipway_constructs.job_roles import LOCAL_DISKS
+    from slipway.config.instances import has_own_disks
 
-    assert (LOCAL_DISKS.match(instance) is None) is keyed
+    assert has_own_disks(instance) is not keyed
 
 
 def test_the_machine_outlives_its_jobs(platform: Any) -> None:

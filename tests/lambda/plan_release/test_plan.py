@@ -339,3 +339,17 @@ def test_live_record_lists_verified_configs_newest_first_without_doubles() -> No
     assert second["previous_config"] == V1
     back = live_record(replace(PACKAGE, version=1), V1, second)
     assert [h["config"] for h in back["verified"]] == [V1, WANTED]
+
+
+@pytest.mark.fault("A09")
+def test_fall_backs_are_pools_in_their_order_under_a_name_of_their_own() -> None:
+    spec = replace(SPEC, fallback_instance_types=("ml.m5.xlarge", "ml.c5.xlarge"))
+    (variant,) = config_request(spec, PACKAGE)["ProductionVariants"]
+    assert [(p["Priority"], p["InstanceType"]) for p in variant["InstancePools"]] == [
+        (1, "ml.m5.large"), (2, "ml.m5.xlarge"), (3, "ml.c5.xlarge"),
+    ]  # fmt: skip
+    assert "InstanceType" not in variant
+    assert variant["VariantInstanceProvisionTimeoutInSeconds"] == 600
+    other = replace(spec, fallback_instance_types=("ml.c5.xlarge", "ml.m5.xlarge"))
+    assert len({content_name(one, PACKAGE) for one in (SPEC, spec, other)}) == 3
+    assert ReleaseSpec.from_dict(spec.as_dict()) == spec

@@ -17,6 +17,11 @@ def _instances(name="main", model="m", **more):
     return (variant | {"ModelName": model} if model else variant) | more
 
 
+def _pools(*pools, **more):
+    listed = [{"InstanceType": kind, "Priority": rank, **more} for kind, rank in pools]
+    return {"VariantName": "main", "ModelName": "m", "InitialInstanceCount": 1, "InstancePools": listed}
+
+
 def _serverless(name="main", model="m", **more):
     return {"VariantName": name, "ModelName": model, "ServerlessConfig": SERVERLESS | more}
 
@@ -112,7 +117,11 @@ SHADOW = {"ShadowProductionVariants": [_instances("shadow")]}
         ([_instances(AcceleratorType="ml.eia1.medium")], {}, "no longer supported"),
         ([_instances()], {"MetricsConfig": {"MetricPublishFrequencyInSeconds": 7}}, "valid values are 10, 30"),
         ([_instances(RoutingConfig={"RoutingStrategy": "PREFIX_AWARE"})], {}, "does not run routing by prompt prefix"),
-        ([_instances(InstancePools=[{"InstanceType": "ml.m5.large", "Priority": 1}])], {}, "does not run instance"),
+        ([_instances(InstancePools=[{"InstanceType": "ml.m5.large", "Priority": 1}])], {}, "cannot both be specified"),
+        ([_pools(("ml.m5.large", 1), ("ml.m5.large", 2))], {}, "InstanceType must be unique among the InstancePools"),
+        ([_pools(("ml.m5.large", 1), ("ml.m5.xlarge", 1))], {}, "Priority must be unique among the InstancePools"),
+        ([_pools(("ml.m5.large", 6))], {}, "less than or equal to 5"),
+        ([_pools(("ml.m5.large", 1), ModelNameOverride="m")], {}, "does not run a model of its own for an instance"),
         ([_instances(CoreDumpConfig={"DestinationS3Uri": "s3://b/x"})], {}, "does not run core dumps"),
         ([_instances(EnableSSMAccess=True)], {}, "does not run shells"),
         ([_instances()], {"ExplainerConfig": {}}, "does not run online explainability"),

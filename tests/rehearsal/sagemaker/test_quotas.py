@@ -121,3 +121,31 @@ def test_instances_for_inference_components_run_no_container(kit):
     assert (shown["CurrentInstanceCount"], kit.sm.processes()) == (2, [])
     _change(kit, DesiredInstanceCount=0)
     assert kit.settled()["ProductionVariants"][0]["CurrentInstanceCount"] == 0
+
+
+@pytest.mark.fault("A08")
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("ml.m5.large for endpoint usage", 1, "ResourceLimitExceeded"),
+        ("ml.m5.large for endpoint usage", 2, None),
+        ("ml.m5.large for training job usage", 0, None),
+    ],
+)
+def test_the_service_holds_to_the_quota_that_it_lists(kit, name, value, code):
+    kit.sm.set_quota(name, value)
+    assert kit.sm.quotas()[name] == value
+    config = kit.config("1", count=2)
+    try:
+        kit.call("CreateEndpoint", EndpointName="e", EndpointConfigName=config)
+    except ServiceError as refusal:
+        assert refusal.code == code
+    else:
+        assert code is None
+
+
+@pytest.mark.parametrize("name", ["Maximum number of serverless endpoints", "ml.m5.large for processing job usage"])
+def test_every_listed_quota_can_be_set(kit, name):
+    kit.sm.set_quota(name, 3)
+    assert (kit.sm.quotas()[name], kit.sm.quotas(now=False)[name]) != (3, 3)
+    assert kit.sm.quotas()[name] == 3
