@@ -10,8 +10,8 @@ from slipway_lambda.verdicts.findings import Counts
 DETECTION = 0.995
 HEALTHY, SICK = 0.001, 0.01
 """The failure rates that the minimum is stated for: 0.1 % of the champion against 1 % of the challenger."""
-STEP = 50
-MINIMUM_SAMPLE = 4_650
+STEP = 100
+MINIMUM_SAMPLE = 4_700
 """Requests of the challenger with half of the traffic: `minimum_sample(0.5)`. A smaller share needs fewer of its own,
 since the champion is known better: see there.
 """
