@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from release_proof.trials import (
@@ -20,15 +21,20 @@ from release_proof.trials import (
     simulate,
     upper_bound_percent,
 )
+from slipway_lambda.contracts.release import Verdict
+from slipway_lambda.ports.fleets import Minute
 from slipway_lambda.verdicts import compare as shipped
 from slipway_lambda.verdicts.compare import Comparison, Counts, Finding, compare
 from slipway_lambda.verdicts.sample import MINIMUM_SAMPLE, minimum_sample
+from slipway_lambda.verify_release.canary import compared
+from slipway_lambda.verify_release.verify import Finding as Seen
 
 BASE_RATES = (0.0, 0.001, 0.01, 0.05)
 BAD_HOUR = (0.001, 0.02, 0.001)
 """By step of the ramp: both fail twenty times as often for a while."""
 HEALTHY, SICK = 0.001, 0.01
 SHARES = (0.1, 0.25, 0.5)
+LIVE = Seen(Verdict.LIVE, "It serves.")
 
 
 def eager(*pair: Counts, minimum: int, **more: Any) -> Comparison:
@@ -119,6 +125,36 @@ def test_a_sick_challenger_is_never_promoted_on_the_way(
     found = trials.share(Finding.WORSE)
     figure(f"verdicts: 1 % against 0.1 %, {pattern.name}: promoted", f"{wrongly:.3f} %", "<= 0.5 %", wrongly <= 0.5)
     figure(f"verdicts: 1 % against 0.1 %, {pattern.name}: rolled back", f"{found:.2f} %", ">= 99.5 %", found >= 99.5)
+
+
+def fleets(rates: tuple[float, float], runs: int, seed: int) -> int:
+    """Of so many canary releases, those turned back: 10 % of 3,000 requests a minute for ten minutes, then all. 4XX and
+    5XX alike come at these rates of the old and the new version.
+    """
+    dice, turned_back = np.random.default_rng(seed), 0
+    shape = (runs, 10, 2)
+    old = dice.binomial(2700, rates[0], size=shape).tolist()
+    new = dice.binomial(300, rates[1], size=shape).tolist()
+    for before, now in zip(old, new, strict=True):
+        minutes = [{m: Minute(n, *errors) for m, errors in enumerate(e)} for n, e in ((2700, before), (300, now))]
+        alone = {10 + m: Minute(3000, 90, 90) for m in range(5)}
+        turned_back += compared(LIVE, minutes[0], minutes[1] | alone).verdict is Verdict.WORSE
+    return turned_back
+
+
+@pytest.mark.parametrize("rate", BASE_RATES)
+def test_a_canary_of_the_same_version_is_not_turned_back(rate: float, full: bool, figure: Callable[..., None]) -> None:
+    runs = 10_000 if full else 300
+    count = fleets((rate, rate), runs, seed=21)
+    told = f"{count} of {runs:,} (bound {upper_bound_percent(count, runs):.3f} %)"
+    figure(f"canary analysis: A/A at {100 * rate:g} %: turned back", told, "<= 0.1 %", 1000 * count <= runs)
+
+
+def test_a_canary_with_one_per_cent_of_errors_is_turned_back(full: bool, figure: Callable[..., None]) -> None:
+    runs = 10_000 if full else 300
+    found = 100 * fleets((HEALTHY, SICK), runs, seed=22) / runs
+    name = "canary analysis: 1 % of errors against 0.1 %, 3,000 requests of the new version: turned back"
+    figure(name, f"{found:.2f} %", ">= 99.5 %", found >= 99.5)
 
 
 # The simulation can fail: each of these rules is wrong, and is seen to be.

@@ -7,17 +7,19 @@ from slipway_lambda.contracts.release import ReleaseSpec, Verdict
 from slipway_lambda.events import take
 from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
-from slipway_lambda.verify_release.verify import Asked, guarded, recovery, verify
+from slipway_lambda.ports.fleets import CloudWatchFleets, Fleets
+from slipway_lambda.verify_release.canary import compared
+from slipway_lambda.verify_release.verify import Asked, Finding, guarded, recovery, verify
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """`spec`, `config`, `digest`, `minimum_requests`, `since_ms`, `now_ms` (epoch), `last_good`, `ever_served` →
     `verdict`, `reason`, `recovery`, `live_config`, `requests`.
     """
-    return look(event, SageMakerEndpoints(), CloudWatchAlarms())
+    return look(event, SageMakerEndpoints(), CloudWatchAlarms(), CloudWatchFleets())
 
 
-def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dict[str, Any]:
+def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms, fleets: Fleets) -> dict[str, Any]:
     """As the handler, on any ports."""
     spec = ReleaseSpec.from_dict(take(event, "spec", dict))
     asked = Asked(
@@ -33,6 +35,7 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         )
     finding = verify(asked, endpoint, requests)
     if asked.minimum_requests > 0:  # a shift of traffic, which the alarms were to watch
+        finding = _beside_the_old_fleet(finding, event, spec, fleets)
         finding = guarded(finding, spec.dimensions_of_alarms(asked.config), metrics.describe(spec.alarm_names))
     return {
         "verdict": finding.verdict,
@@ -42,6 +45,15 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         "status": endpoint.get("EndpointStatus", Verdict.GONE),
         "requests": requests,
     }
+
+
+def _beside_the_old_fleet(finding: Finding, event: Mapping[str, Any], spec: ReleaseSpec, fleets: Fleets) -> Finding:
+    old, new = take(event, "last_good", dict).get("config", ""), take(event, "config", str)
+    if finding.verdict is not Verdict.LIVE or old in ("", new):
+        return finding
+    since, now = _seconds(event, "since_ms"), _seconds(event, "now_ms")
+    seen = [fleets.by_minute(spec.endpoint, spec.variant, config, since, now) for config in (old, new)]
+    return compared(finding, *seen)
 
 
 def _seconds(event: Mapping[str, Any], key: str) -> float:

@@ -28,6 +28,7 @@ from slipway_lambda.clean_up_release.handler import clean_up
 from slipway_lambda.contracts.ledger import PARTITION_KEY, SORT_KEY
 from slipway_lambda.plan_release import handler as planning
 from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.ports.fleets import Minute
 from slipway_lambda.ports.objects import ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
 from slipway_lambda.smoke_test.handler import run
@@ -141,6 +142,8 @@ class World:
     """What each config answers to golden records; 0.5 is right."""
     requests: int = 100
     """What CloudWatch counts for the new config."""
+    errors: dict[int, int] = field(default_factory=dict)
+    """Of these `requests`, what a version answered with 5XX while both fleets were asked."""
     rolls_back: bool = False
     """SageMaker takes an update and ends InService on the old config, with no reason."""
     rollback_fails: bool = False
@@ -364,6 +367,11 @@ class World:
         """Alarms.invocations."""
         return self.requests
 
+    def by_minute(self, endpoint: str, variant: str, config: str, start: float, end: float) -> dict[int, Minute]:
+        """Fleets.by_minute: one minute in which both fleets were asked."""
+        failed = sum(n for version, n in self.errors.items() if f"-v{version}-" in config)
+        return {0: Minute(self.requests, 0, failed)}
+
     def describe_config(self, name: str) -> dict[str, Any]:
         """Endpoints.describe_config."""
         return dict(self.configs.get(name, {}))
@@ -429,7 +437,7 @@ class World:
             if verb == "check_preflight":
                 return check(payload, ports, ports, ports, ports)
             if verb == "verify_release":
-                return look(payload, ports, ports)
+                return look(payload, ports, ports, ports)
             if verb == "smoke_test":
                 return run(payload, ports, ports)
             return clean_up(payload, ports, ports)

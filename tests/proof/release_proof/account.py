@@ -16,6 +16,7 @@ from slipway_lambda.contracts.ledger import LOCK, endpoint_key
 from slipway_lambda.contracts.training import ArtefactFaultError
 from slipway_lambda.plan_release.handler import handler as plan
 from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.ports.fleets import Minute
 from slipway_lambda.ports.objects import ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
 from slipway_lambda.smoke_test.handler import run as smoke
@@ -82,7 +83,7 @@ class Account:
             "plan_release": lambda: plan(payload, None),
             "inspect_artefact": lambda: _inspect(payload),
             "check_preflight": lambda: check(payload, ports, ports, EndpointsPort(self.sagemaker), ports),
-            "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports),
+            "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports, ports),
             "smoke_test": lambda: smoke(payload, ports, ports),
             "clean_up_release": lambda: clean_up(payload, EndpointsPort(self.sagemaker), self.ledger),
         }
@@ -113,6 +114,9 @@ class _Ports:
 
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         return self.account.requests
+
+    def by_minute(self, endpoint: str, variant: str, config: str, start: float, end: float) -> dict[int, Minute]:
+        return {0: Minute(self.account.requests, 0, 0)}
 
     def exists(self, uri: str) -> bool:
         return True
