@@ -15,6 +15,8 @@ Pair = tuple[Counts, Counts]
 """Two versions in the same stretch of time."""
 RATIOS = ((1.2, 0.05), (1.5, 0.10), (2.0, 0.15), (3.0, 0.20), (5.0, 0.20), (10.0, 0.20), (30.0, 0.10))
 """How many times higher the rate may be, and the share of the stake that is laid on it."""
+PARTS = ((0.003, 0.2), (0.01, 0.2), (0.03, 0.2), (0.1, 0.2), (0.4, 0.1), (0.95, 0.1))
+"""How far a share may lie between its limit and all, and the share of the stake that is laid on it."""
 PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 50.0
 """A rate of about 1 %, believed as if seen in 50 requests."""
 
@@ -35,8 +37,7 @@ def of_more(periods: Sequence[Pair]) -> float:
         for i, (ratio, _) in enumerate(RATIOS):
             dilution = math.log(requests / (first.requests + ratio * second.requests))
             logs[i] += second.failures * math.log(ratio) + failures * dilution
-    most = max(logs)
-    return most + math.log(sum(math.exp(x - most) for x in logs))
+    return _sum_of(logs)
 
 
 def against_harm(pair: Pair, margin: Margin) -> float:
@@ -51,6 +52,23 @@ def against_harm(pair: Pair, margin: Margin) -> float:
     alike += PRIOR_FAILURES * math.log(PRIOR_REQUESTS)
     alike -= (failures + PRIOR_FAILURES) * math.log(requests + PRIOR_REQUESTS)
     return alike - _best_of_harm(first, second, margin.ratio, margin.points / 100)
+
+
+def of_share_above(count: int, total: int, limit: float) -> float:
+    """Against "at most `limit` of all are so", each of them by itself: a mixture of ratio tests against one share."""
+    if limit <= 0 or limit >= 1:
+        return math.inf if limit <= 0 and count else -math.inf
+    logs = []
+    for part, stake in PARTS:
+        share = limit + part * (1 - limit)
+        gain, loss = math.log(share / limit), math.log((1 - share) / (1 - limit))
+        logs.append(math.log(stake) + count * gain + (total - count) * loss)
+    return _sum_of(logs)
+
+
+def _sum_of(logs: Sequence[float]) -> float:
+    most = max(logs)
+    return most + math.log(sum(math.exp(x - most) for x in logs))
 
 
 def _best_of_harm(first: Counts, second: Counts, ratio: float, above: float) -> float:

@@ -63,3 +63,13 @@ class Margin:
 
     def __str__(self) -> str:
         return f"{self.ratio:g} times the other's plus {self.points:g} points"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to a shadow's answers. `measured`: what its limit is about; `reason`: a sentence."""
+
+    name: str
+    finding: Finding
+    measured: float
+    reason: str
