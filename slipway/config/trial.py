@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from slipway.config.base import Clash, Declared, refuse, says
-from slipway_lambda.verdicts.compare import MINIMUM_SAMPLE
+from slipway_lambda.verdicts.sample import MINIMUM_SAMPLE
 
 LEAST_SECONDS, MOST_SECONDS = 600, 604_800
 Percent = Annotated[int, Field(ge=1, le=99)]

@@ -4,7 +4,7 @@ from slipway.operations.planning import Preview
 from slipway.operations.target import Target
 from slipway_lambda.check_preflight.quota import check_quota
 from slipway_lambda.contracts.release import Decision, PreflightRefusedError
-from slipway_lambda.ports.fleets import SageMakerFleets
+from slipway_lambda.ports.occupancy import SageMakerOccupancy
 from slipway_lambda.ports.quotas import ServiceQuotas
 
 
@@ -13,7 +13,7 @@ def room(target: Target, preview: Preview) -> str:
     if not preview.goes or preview.plan["decision"] == Decision.VERIFY_ONLY:
         return ""
     quotas = ServiceQuotas(target.where.client("service-quotas"))
-    fleets = SageMakerFleets(target.where.client("sagemaker"))
+    fleets = SageMakerOccupancy(target.where.client("sagemaker"))
     try:
         return check_quota(preview.spec, preview.plan["config"], quotas, fleets)
     except PreflightRefusedError as refusal:

@@ -13,9 +13,9 @@ from slipway_lambda.events import take
 from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
 from slipway_lambda.ports.clients import client
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
-from slipway_lambda.ports.fleets import SageMakerFleets
 from slipway_lambda.ports.images import EcrImages, Images
 from slipway_lambda.ports.objects import ObjectMissingError, Objects, S3Objects, split_uri
+from slipway_lambda.ports.occupancy import SageMakerOccupancy
 from slipway_lambda.ports.quotas import ServiceQuotas
 from slipway_lambda.ports.runtime import Runtime, SageMakerRuntime
 
@@ -27,7 +27,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     """
     checked = check(event, CloudWatchAlarms(), EcrImages(), SageMakerEndpoints(), S3Objects(), SageMakerRuntime())
     spec, quotas = ReleaseSpec.from_dict(take(event, "spec", dict)), ServiceQuotas(client("service-quotas"))
-    room = check_quota(spec, take(event, "config", str), quotas, SageMakerFleets(client("sagemaker")))
+    room = check_quota(spec, take(event, "config", str), quotas, SageMakerOccupancy(client("sagemaker")))
     return {**checked, "quota": room}
 
 

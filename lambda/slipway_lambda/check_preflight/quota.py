@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from slipway_lambda.check_preflight.room import Room, demand_room, held, more, quota_name
 from slipway_lambda.contracts.release import ReleaseSpec
-from slipway_lambda.ports.fleets import Described, Fleets
+from slipway_lambda.ports.occupancy import Described, Occupancy
 from slipway_lambda.ports.quotas import Quotas, QuotasUnreadableError
 
 MOST_ENDPOINTS = 200
 """Whose use is counted, two calls each: in an account with more, what the others use is a lower bound."""
 
 
-def check_quota(spec: ReleaseSpec, config: str, quotas: Quotas, fleets: Fleets) -> str:
+def check_quota(spec: ReleaseSpec, config: str, quotas: Quotas, fleets: Occupancy) -> str:
     """What was found, in words, for the record. Raises PreflightRefusedError where the quota is known to be too small.
 
     A quota that cannot be read, or is not listed, keeps nothing back: it says nothing of the version's health, and

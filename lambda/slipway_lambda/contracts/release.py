@@ -55,6 +55,8 @@ class Verdict(StrEnum):
     TOO_LITTLE_TRAFFIC = "too_little_traffic"
     UNGUARDED = "unguarded"
     """It serves, and an alarm that should have watched the shift is gone, switched off or raised."""
+    WORSE = "worse"
+    """It serves, and fails more often than the fleet before it did in the same minutes."""
     ROLLED_BACK = "rolled_back"
     MIXED = "mixed"
     FAILED = "failed"

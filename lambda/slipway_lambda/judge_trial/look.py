@@ -104,6 +104,7 @@ def _of_answers(case: Case, objects: Objects) -> Iterator[Comparison]:
         return
     source = Source(objects, spec.capture_uri, spec.endpoint)
     sides = (captured(source, name, case.step_began, case.now) for name in (spec.variant, CHALLENGER))
-    yield compare_answers(
+    found = compare_answers(
         pairs_of(*sides), tolerance=trial.tolerance, disagreement_percent=trial.disagreement_percent, minimum=PAIRS
     )
+    yield Comparison(found.finding, found.reason)

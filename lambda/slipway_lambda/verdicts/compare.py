@@ -1,65 +1,71 @@
-"""Whether a challenger fails more often than its champion. Pure."""
+"""A challenger against the champion, by counts that grow: looked at as often as one likes.
 
-from dataclasses import dataclass
-from enum import StrEnum
-from math import sqrt
+WORSE is told of a challenger that is not with a chance of at most `FALSE_WORSE` over its whole trial, however many
+looks it takes and however the requests are split (`evidence.py` says by which method); BETTER likewise. NOT_WORSE is
+told of one that is worse by the margin with a chance of at most `FALSE_NOT_WORSE`. Nothing is told below the minimum.
+"""
 
-MINIMUM_SAMPLE = 5000
-"""Requests of each side at which 1 % of failures against 0.1 % is found in at least 99.5 % of all trials."""
-CERTAIN = 3.72
-"""Standard errors: once in 10,000 by chance, one-sided."""
-MARGIN = 0.002
-"""A difference in rates that is no harm."""
+import math
+from collections.abc import Sequence
 
+from slipway_lambda.verdicts.evidence import Pair, against_harm, of_more
+from slipway_lambda.verdicts.findings import Comparison, Counts, Finding, Margin
 
-class Finding(StrEnum):
-    """What the counts say of the challenger."""
+__all__ = ["FALSE_NOT_WORSE", "FALSE_WORSE", "Comparison", "Counts", "Finding", "Margin", "compare"]
 
-    TOO_FEW = "too_few"
-    UNDECIDED = "undecided"
-    WORSE = "worse"
-    NOT_WORSE = "not_worse"
-    BETTER = "better"
+FALSE_WORSE = 0.001
+FALSE_NOT_WORSE = 0.005
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Requests, and how many of them failed (or, where more is better, succeeded)."""
+def compare(
+    champion: Counts,
+    challenger: Counts,
+    *,
+    minimum: int,
+    higher_is_better: bool = False,
+    margin: Margin = Margin(),  # noqa: B008 (frozen)
+    earlier: Sequence[Pair] = (),
+    before: Pair | None = None,
+) -> Comparison:
+    """Both counted over the same stretch of time, under one split of the requests.
 
-    requests: int
-    failures: int
+    `minimum`: requests that the challenger must have answered. `higher_is_better`: what is counted is wanted.
+    `earlier`: what was counted (champion, challenger) under other splits, by step: it adds to what speaks for WORSE and
+    BETTER, while each step must show by itself that it does no harm. `before`: what the last look at this step saw; a
+    metric that went back is not believed.
+    """
+    if fault := _fault([(champion, challenger), *earlier], before):
+        return Comparison(Finding.UNDECIDED, f"The counts cannot be believed: {fault}.")
+    figures = f"the challenger {challenger}, the champion {champion}"
+    if challenger.requests < max(minimum, 1) or not champion.requests:
+        few = f"{challenger.requests:,.0f} requests of the challenger, {champion.requests:,.0f} of the champion"
+        return Comparison(Finding.TOO_FEW, f"{few}: a verdict takes {max(minimum, 1):,} and 1.")
+    steps = [*earlier, (champion, challenger)]
+    swapped = [(second, first) for first, second in steps]
+    more, less = of_more(steps), of_more(swapped)
+    harm = against_harm(swapped[-1] if higher_is_better else steps[-1], margin)
+    what = "successes" if higher_is_better else "failures"
+    worse, better = (less, more) if higher_is_better else (more, less)
+    if worse >= -math.log(FALSE_WORSE):
+        why = f"That it is worse is wrong in at most 1 of {1 / FALSE_WORSE:,.0f} trials, however often one looks."
+        return Comparison(Finding.WORSE, f"Share of {what}: {figures}. {why}")
+    if better >= -math.log(FALSE_WORSE):
+        why = f"That it is better is wrong in at most 1 of {1 / FALSE_WORSE:,.0f} trials."
+        return Comparison(Finding.BETTER, f"Share of {what}: {figures}. {why}")
+    if harm >= -math.log(FALSE_NOT_WORSE):
+        lower = "champion's" if higher_is_better else "challenger's"
+        return Comparison(
+            Finding.NOT_WORSE, f"Share of {what}: {figures}. That the {lower} is {margin} or more is excluded."
+        )
+    return Comparison(Finding.UNDECIDED, f"Share of {what}: {figures}. Neither harm nor its absence is shown yet.")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """`reason`: a sentence with the figures."""
-
-    finding: Finding
-    reason: str
-
-
-def compare(champion: Counts, challenger: Counts, *, minimum: int, higher_is_better: bool = False) -> Comparison:
-    """Two rates, compared by their difference in standard errors. Nothing is said below `minimum` requests a side."""
-    told = f"challenger {_told(challenger)}, champion {_told(champion)}"
-    sides = (champion, challenger)
-    if any(not 0 <= c.failures <= c.requests for c in sides):
-        return Comparison(Finding.TOO_FEW, f"The counts make no sense: {told}.")
-    if min(c.requests for c in sides) < max(1, minimum):
-        return Comparison(Finding.TOO_FEW, f"Too few requests for a verdict, {minimum} a side are needed: {told}.")
-    total = sum(c.requests for c in sides)
-    pooled = (sum(c.failures for c in sides) + 1) / (total + 2)
-    error = sqrt(pooled * (1 - pooled) * sum(1 / c.requests for c in sides))
-    harm = challenger.failures / challenger.requests - champion.failures / champion.requests
-    harm = -harm if higher_is_better else harm
-    if harm > CERTAIN * error:
-        return Comparison(Finding.WORSE, f"The challenger is worse: {told}.")
-    if harm < -CERTAIN * error:
-        return Comparison(Finding.BETTER, f"The challenger is better: {told}.")
-    if harm - MARGIN <= 0:
-        return Comparison(Finding.NOT_WORSE, f"The challenger is not worse: {told}.")
-    return Comparison(Finding.UNDECIDED, f"It cannot be told yet: {told}.")
-
-
-def _told(counts: Counts) -> str:
-    rate = f" = {100 * counts.failures / counts.requests:.3g} %" if counts.requests > 0 else ""
-    return f"{counts.failures} of {counts.requests}{rate}"
+def _fault(steps: Sequence[Pair], before: Pair | None) -> str:
+    for pair in steps:
+        for who, counts in zip(("champion", "challenger"), pair, strict=True):
+            if counts.fault:
+                return f"of the {who}, {counts.fault}"
+    for who, now, then in zip(("champion", "challenger"), steps[0], before or (), strict=False):
+        if now.requests < then.requests or now.failures < then.failures:
+            return f"the {who}'s went back from {then} to {now}"
+    return ""

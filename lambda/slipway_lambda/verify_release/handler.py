@@ -7,8 +7,10 @@ from slipway_lambda.contracts.release import ReleaseSpec, Verdict
 from slipway_lambda.events import take
 from slipway_lambda.ports.alarms import Alarms, CloudWatchAlarms
 from slipway_lambda.ports.endpoints import Endpoints, SageMakerEndpoints
+from slipway_lambda.ports.fleets import CloudWatchFleets, Fleets
+from slipway_lambda.verify_release.canary import compared
 from slipway_lambda.verify_release.fleet import fell_back, served_by
-from slipway_lambda.verify_release.verify import Asked, guarded, recovery, verify
+from slipway_lambda.verify_release.verify import Asked, Finding, guarded, recovery, verify
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -16,10 +18,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     `planned_instances` (of a fleet that scales and was shifted; else 0) → `verdict`, `reason`, `recovery`,
     `live_config`, `requests`; `served_by` (instances by type) and `fell_back` (a sentence), either may be empty.
     """
-    return look(event, SageMakerEndpoints(), CloudWatchAlarms())
+    return look(event, SageMakerEndpoints(), CloudWatchAlarms(), CloudWatchFleets())
 
 
-def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dict[str, Any]:
+def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms, fleets: Fleets) -> dict[str, Any]:
     """As the handler, on any ports."""
     spec = ReleaseSpec.from_dict(take(event, "spec", dict))
     asked = Asked(
@@ -36,6 +38,7 @@ def look(event: Mapping[str, Any], endpoints: Endpoints, metrics: Alarms) -> dic
         )
     finding = verify(asked, endpoint, requests)
     if asked.minimum_requests > 0:  # a shift of traffic, which the alarms were to watch
+        finding = _beside_the_old_fleet(finding, event, spec, fleets)
         finding = guarded(finding, spec.dimensions_of_alarms(asked.config), metrics.describe(spec.alarm_names))
     return {
         "verdict": finding.verdict,
@@ -53,6 +56,15 @@ def _counts(spec: ReleaseSpec, planned: int) -> tuple[int, int] | None:
     if spec.scaling is None:
         return None
     return (planned, planned) if planned else (spec.scaling.min_instances, spec.scaling.max_instances)
+
+
+def _beside_the_old_fleet(finding: Finding, event: Mapping[str, Any], spec: ReleaseSpec, fleets: Fleets) -> Finding:
+    old, new = take(event, "last_good", dict).get("config", ""), take(event, "config", str)
+    if finding.verdict is not Verdict.LIVE or old in ("", new):
+        return finding
+    since, now = _seconds(event, "since_ms"), _seconds(event, "now_ms")
+    seen = [fleets.by_minute(spec.endpoint, spec.variant, config, since, now) for config in (old, new)]
+    return compared(finding, *seen)
 
 
 def _seconds(event: Mapping[str, Any], key: str) -> float:

@@ -28,6 +28,7 @@ from slipway_lambda.clean_up_release.handler import clean_up
 from slipway_lambda.contracts.ledger import LISTENER, PARTITION_KEY, SORT_KEY
 from slipway_lambda.plan_release import handler as planning
 from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.ports.fleets import Minute
 from slipway_lambda.ports.objects import ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
 from slipway_lambda.probe_release.handler import run as probe
@@ -156,6 +157,8 @@ class World:
     """Answers to golden records that neither version gives, as each probe published them."""
     requests: int = 100
     """What CloudWatch counts for the new config."""
+    errors: dict[int, int] = field(default_factory=dict)
+    """Of these `requests`, what a version answered with 5XX while both fleets were asked."""
     rolls_back: bool = False
     """SageMaker takes an update and ends InService on the old config, with no reason."""
     rollback_fails: bool = False
@@ -394,6 +397,11 @@ class World:
         """Alarms.invocations."""
         return self.requests
 
+    def by_minute(self, endpoint: str, variant: str, config: str, start: float, end: float) -> dict[int, Minute]:
+        """Fleets.by_minute: one minute in which both fleets were asked."""
+        failed = sum(n for version, n in self.errors.items() if f"-v{version}-" in config)
+        return {0: Minute(self.requests, 0, failed)}
+
     def describe_config(self, name: str) -> dict[str, Any]:
         """Endpoints.describe_config."""
         return dict(self.configs.get(name, {}))
@@ -465,7 +473,7 @@ class World:
             if verb == "probe_release":
                 return probe(payload, ports, ports, ports)
             if verb == "verify_release":
-                return look(payload, ports, ports)
+                return look(payload, ports, ports, ports)
             if verb == "smoke_test":
                 return run(payload, ports, ports)
             return clean_up(payload, ports, ports)

@@ -302,6 +302,26 @@ def test_too_little_traffic_is_not_health(release: Any, world: Any, v1_live: str
     assert "Send more golden records" in end.path
 
 
+@pytest.mark.fault("A11")
+def test_a_version_that_fails_more_often_than_the_old_one_is_rolled_back(
+    release: Any, world: Any, v1_live: str
+) -> None:
+    """No alarm spoke. It takes no state of the machine more than a release that ends well."""
+    world.approve(2)
+    world.requests, world.errors = 2500, {1: 3, 2: 25}
+    end = release()
+    assert (end.error, end.cause["outcome"]) == ("ReleaseRolledBack", "rolled_back")
+    assert "25 of 2,500 (1.00 %) against 3 of 2,500 (0.12 %)" in end.cause["cause"]
+    assert world.endpoint["EndpointConfigName"] == v1_live
+    assert end.path.count("Verify what is live") == 1
+
+
+def test_errors_that_the_old_version_has_too_are_no_reason_to_roll_back(release: Any, world: Any, v1_live: str) -> None:
+    world.approve(2)
+    world.requests, world.errors = 2500, {1: 25, 2: 27}
+    assert release().status == "SUCCEEDED"
+
+
 @pytest.mark.fault("A26")
 def test_second_release_waits_for_the_first_and_then_finds_nothing_to_do(
     release: Any, world: Any, v1_live: str

@@ -121,7 +121,7 @@ def test_a_challenger_that_fails_more_is_discarded_with_the_figures(ask: Any, wo
     world.counts["challenger"] = Totals(6000, 300)
     found = ask()
     assert found["word"] == "discard"
-    assert "300 of 6000" in found["reason"]
+    assert "300 of 6,000" in found["reason"]
 
 
 @pytest.mark.fault("C05")

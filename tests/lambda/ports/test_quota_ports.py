@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from slipway_lambda.ports.fleets import SageMakerFleets
+from slipway_lambda.ports.occupancy import SageMakerOccupancy
 from slipway_lambda.ports.quotas import Quota, QuotasUnreadableError, ServiceQuotas
 
 NAME = "ml.m5.large for endpoint usage"
@@ -95,7 +95,7 @@ def test_endpoints_are_described_with_their_configs_up_to_a_bound(
         "ProductionVariants": [{"VariantName": "main"}], "CreationTime": NOW,
     }  # fmt: skip
     stub.add_response("describe_endpoint_config", config, {"EndpointConfigName": "b-config"})
-    found = list(SageMakerFleets(client).described(3))
+    found = list(SageMakerOccupancy(client).described(3))
     assert [(one["EndpointName"], bool(config)) for one, config in found] == [("a", False), ("b", True)]
 
 
@@ -103,4 +103,4 @@ def test_endpoints_that_cannot_be_read_are_told_apart(stubbed: Callable[[str], t
     client, stub = stubbed("sagemaker")
     stub.add_client_error("list_endpoints", "ThrottlingException", "Rate exceeded", 400)
     with pytest.raises(QuotasUnreadableError, match="endpoints cannot be read"):
-        list(SageMakerFleets(client).described(3))
+        list(SageMakerOccupancy(client).described(3))

@@ -21,6 +21,7 @@ from slipway_lambda.judge_trial.handler import weigh
 from slipway_lambda.judge_trial.look import Ports
 from slipway_lambda.plan_release.handler import handler as plan
 from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.ports.fleets import Minute
 from slipway_lambda.ports.metrics import Totals
 from slipway_lambda.ports.objects import Listed, ObjectMissingError
 from slipway_lambda.ports.runtime import InvocationError
@@ -113,7 +114,7 @@ class Account:
             "plan_release": lambda: plan(payload, None),
             "inspect_artefact": lambda: _inspect(payload),
             "check_preflight": lambda: check(payload, ports, ports, EndpointsPort(self.sagemaker), ports, ports),
-            "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports),
+            "verify_release": lambda: look(payload, EndpointsPort(self.sagemaker), ports, ports),
             "probe_release": lambda: probe(payload, ports, ports, ports),
             "smoke_test": lambda: smoke(payload, ports, ports),
             "judge_trial": lambda: weigh(
@@ -172,6 +173,9 @@ class _Ports:
 
     def publish(self, endpoint: str, wrong: int) -> None:
         self.account.mismatches += wrong
+
+    def by_minute(self, endpoint: str, variant: str, config: str, start: float, end: float) -> dict[int, Minute]:
+        return {0: Minute(self.account.requests, 0, 0)}
 
     def exists(self, uri: str) -> bool:
         return True
