@@ -50,7 +50,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "minimum_requests": spec.minimum_requests if plan.decision in (Decision.UPDATE, Decision.RESPEC) else 0,
         "attempt_item": _attempt_item(spec, package, now),
         "record_item": _record_item(spec, package, wanted, now, first=first),
-        "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
+        "live_item": {
+            **_key(spec, ledger.LIVE),
+            **to_item({**requests.live_record(package, wanted, now.live), "execution": now.execution}),
+        },
     }
 
 
@@ -112,6 +115,12 @@ def _record_item(spec: ReleaseSpec, package: Package, wanted: str, now: Situatio
             "from_version": live_version(now) or 0,
             "from_config": now.endpoint.get("EndpointConfigName", ""),
             "approval_words": package.approval_words,
+            "approved_by": package.approved_by,
+            "data_version": package.data_version,
+            "commit": package.commit,
+            "image_digest": package.digest,
+            "artefact_sha256": package.artefact_sha256,
+            "metrics": package.metrics,
             "alarms": spec.alarm_names,
         }
     )

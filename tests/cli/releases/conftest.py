@@ -133,6 +133,7 @@ class Platform:
             "ModelPackageVersion": number,
             "ModelPackageStatus": "Completed",
             "ModelApprovalStatus": "Approved",
+            "MetadataProperties": {"GeneratedBy": "arn:training", "CommitId": f"c0ffee{number}"},
             "ApprovalDescription": f"good {number} | by {ADA} at 2026-01-01T00:00:00Z",
             "InferenceSpecification": {"Containers": [container]},
             "CustomerMetadataProperties": {

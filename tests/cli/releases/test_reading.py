@@ -51,6 +51,19 @@ def test_history_tells_every_release_newest_first(call: Call, platform: Any) -> 
     assert "1 older; show them with --limit 3" in out
 
 
+def test_history_tells_what_a_version_was_made_of(call: Call, platform: Any) -> None:
+    made = {
+        "data_version": "d" * 64, "commit": "c0ffee", "image_digest": "sha256:" + "1" * 64,
+        "artefact_sha256": "2" * 64, "metrics": {"auc": 0.91, "rmse": 3}, "approved_by": "arn:ada",
+    }  # fmt: skip
+    recorded(platform, "a", approval_words="in the console", **made)
+    (found,) = json.loads(call("history", "flight-delays", "--json")[1])["releases"]
+    assert {key: found[key] for key in made} == made
+    out = call("history", "flight-delays")[1]
+    for words in ("auc 0.91, rmse 3", "data dddddddddddd", "c0ffee", "in the console — arn:ada"):
+        assert words in out
+
+
 def test_history_without_a_release_says_so(call: Call, platform: Any) -> None:
     assert "no release yet" in call("history", "flight-delays")[1]
 
@@ -112,6 +125,7 @@ def test_diff_tells_what_differs_and_what_is_the_same(call: Call, platform: Any,
         "columns": {"temp": [None, "2. number"]},
         "gates": {"absolute auc": [0.7, 0.75]},
         "hyperparameters": {"eta": ["0.2", "0.1"]},
+        "commit": ["c0ffee1", "c0ffee2"],
     }
     assert (found["same"], found["missing"]) == (["data version"], [])
     out = call("diff", "flight-delays", "1", "2")[1]
@@ -124,10 +138,12 @@ def test_diff_says_what_is_missing_rather_than_guessing(call: Call, platform: An
     runs["flight-delays/runs/2/gate.json"] = b"{not json"
     del runs["jobs"]["2-train"]
     del platform.packages[1]["CustomerMetadataProperties"]["data_version"]
+    del platform.packages[1]["MetadataProperties"]["CommitId"]
     platform.packages[2]["CustomerMetadataProperties"].pop("auc")
     found = json.loads(call("diff", "flight-delays", "1", "2", "--json")[1])
     assert {(m["version"], m["part"]): m["why"] for m in found["missing"]} == {
         (1, "data version"): "its metadata has no data_version",
+        (1, "commit"): "nobody said which, when the app that trained it was deployed",
         (1, "columns"): "s3://artefacts/flight-delays/runs/1/config/schema.json is gone",
         (2, "metrics"): "its metadata has no metrics",
         (2, "gates"): "s3://artefacts/flight-delays/runs/2/gate.json is not what a run writes",
