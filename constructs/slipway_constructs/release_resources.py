@@ -36,6 +36,11 @@ class ReleaseResources:
         return self._arn(f"model/{self.endpoint}-v*")
 
     @property
+    def deployment_arns(self) -> str:
+        """Its deployments in the lineage, named after its configs."""
+        return self._arn(f"action/{self.endpoint}-v*")
+
+    @property
     def group_arn(self) -> str:
         """The model package group."""
         return self._arn(f"model-package-group/{self.group}")

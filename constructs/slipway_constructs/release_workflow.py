@@ -13,6 +13,7 @@ from slipway_constructs.foundation import Foundation
 from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_hosting_role import HostingRole
+from slipway_constructs.release_notes import ReleaseNotes
 from slipway_constructs.release_permissions import grant_release
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.release_spec import release_spec
@@ -57,6 +58,7 @@ class ReleaseWorkflow(Construct):
             aimed_alarms=self.alarms.of_new_fleet,
         )
         self.machine = self._machine(model, foundation, functions, dead_letters)
+        ReleaseNotes(self, "Notes", machine=self.machine, at=self.at, foundation=foundation, dead_letters=dead_letters)
         ReleaseTriggers(self, "Triggers", machine=self.machine, group=self.at.group, dead_letters=dead_letters)
 
     def _machine(
