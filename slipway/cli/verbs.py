@@ -10,7 +10,7 @@ from slipway.cli.options import Aws, Env, Json, MaybeVersion, Model, Reason, Wat
 
 def add(app: typer.Typer) -> None:
     """Put the commands into the command line."""
-    for command in (history, diff, plan, release, rollback, retry, abort, pause, resume):
+    for command in (history, diff, plan, release, rollback, retry, promote, abort, pause, resume):
         app.command()(guarded(command))
 
 
@@ -97,6 +97,22 @@ def retry(
     from slipway.cli.release import retry as command
 
     command(version, env, reason, dry_run=dry_run, watch=watch, as_json=as_json, aws=aws)
+
+
+def promote(
+    model: Model,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="To the end of the trial, not to its next step.")] = False,
+    env: Env = None,
+    reason: Reason = None,
+    watch: Watch = False,
+    as_json: Json = False,
+    aws: Aws = False,
+) -> None:
+    """Hurry the trial (strategy shadow or ab) that is under way: its next step now. Harm and an abort win over it."""
+    from slipway.cli.steer import promote as command
+
+    command(model, env, reason, full=full, watch=watch, as_json=as_json, aws=aws)
 
 
 def abort(

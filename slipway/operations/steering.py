@@ -1,4 +1,6 @@
-"""A person's wishes that stand in the ledger: an abort in the lock, and a hold. The release machine honours them."""
+"""A person's wishes that stand in the ledger: in the lock an abort, or that a trial be hurried, and a hold. The release
+machine honours them.
+"""
 
 from typing import Any
 
@@ -10,8 +12,8 @@ from slipway_lambda.attributes import to_item
 from slipway_lambda.contracts import ledger
 
 
-def under_way(target: Target) -> tuple[str, int | None]:
-    """The execution that can still be aborted, and its version if it has come that far. Raises Failure."""
+def under_way(target: Target, verb: str = "abort") -> tuple[str, int | None]:
+    """The execution that can still be steered, and its version if it has come that far. Raises Failure."""
     items = target.items()
     owner = str(items.get(ledger.LOCK, {}).get("owner", ""))
     if not owner or target.execution(owner).get("status") != "RUNNING":
@@ -20,7 +22,7 @@ def under_way(target: Target) -> tuple[str, int | None]:
     live = items.get(ledger.LIVE, {})
     attempt = items.get(ledger.attempt_key(version or 0), {})
     if version is not None and live.get("version") == version and _written_by(items, live, attempt):
-        raise _too_late(target, version)
+        raise _too_late(target, version, verb)
     return owner, version
 
 
@@ -36,6 +38,45 @@ def abort(target: Target, execution: str, *, who: str, reason: str) -> None:
         ExpressionAttributeNames={"#owner": "owner"},
         ExpressionAttributeValues=to_item({":who": who, ":reason": reason, ":execution": execution}),
     )
+
+
+def promote(target: Target, execution: str, *, who: str, reason: str, full: bool) -> bool:
+    """Write the wish into the lock; False when somebody asked for as much before. Raises Failure when that execution
+    has it no more, or is to be aborted: an abort always wins.
+    """
+    unasked = f"attribute_not_exists({ledger.PROMOTE_REASON})"
+    free = f"({unasked} OR {ledger.PROMOTE_FULL} = :no)" if full else unasked
+    values = {":who": who, ":reason": reason, ":full": str(full).lower(), ":execution": execution}
+    refused = Failure("SLW518", "refused", fix="")
+    try:
+        _write(
+            target,
+            "update_item",
+            refused,
+            Key=_key(target, ledger.LOCK),
+            UpdateExpression=f"SET {ledger.PROMOTE_BY} = :who, {ledger.PROMOTE_REASON} = :reason,"
+            f" {ledger.PROMOTE_FULL} = :full",
+            ConditionExpression=f"#owner = :execution AND attribute_not_exists({ledger.ABORT_REASON}) AND {free}",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues=to_item(values | ({":no": "false"} if full else {})),
+        )
+    except Failure as failure:
+        if failure is not refused:
+            raise
+        _why_not_promoted(target, execution)
+        return False
+    return True
+
+
+def _why_not_promoted(target: Target, execution: str) -> None:
+    items = target.items()
+    lock = items.get(ledger.LOCK, {})
+    if lock.get("owner") != execution:
+        raise _none(target, items)
+    if ledger.ABORT_REASON in lock:
+        what = f"An abort of this release was asked for, by {lock.get(ledger.ABORT_BY)}: {lock[ledger.ABORT_REASON]}."
+        fix = "let it end (slipway status -w); then slipway retry, if it is still wanted"
+        raise Failure("SLW522", what, where=execution, fix=fix)
 
 
 def pause(target: Target, *, who: str, reason: str) -> None:
@@ -84,8 +125,8 @@ def _none(target: Target, items: Items) -> Failure:
     return Failure("SLW518", f"No release of {target.label} is under way.", where=target.endpoint, fix=fix)
 
 
-def _too_late(target: Target, version: int) -> Failure:
-    what = f"v{version} is live and recorded: it is too late to abort its release."
+def _too_late(target: Target, version: int, verb: str) -> Failure:
+    what = f"v{version} is live and recorded: it is too late to {verb} its release."
     return Failure(
         "SLW519", what, where=target.endpoint, fix=f"go back: slipway rollback {target.model.name} --reason WHY"
     )

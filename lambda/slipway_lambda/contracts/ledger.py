@@ -17,7 +17,8 @@ What is live: `version` (number), `package_arn`, `config` and `model` (names), `
 `data_version`, `commit`, `approval`, `approved_by`, the package's `…_uri` properties (baselines, golden records,
 evaluation), `previous_config`, `verified` (configs, newest first), `execution` (ARN), `released_at` (epoch s), `fence`.
 
-The wish in a lock, `abort_by` and `abort_reason`: that its owner stop, from a person.
+The wish in a lock, from a person: `abort_by` and `abort_reason`, that its owner stop; `promote_by`, `promote_reason`
+and `promote_full` ("true" | "false"), that a trial go on to its next step, or to its end, before its time.
 
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
@@ -35,6 +36,7 @@ LIVE = "live"
 HALT = "halt"
 HOLD = "hold"
 ABORT_BY, ABORT_REASON = "abort_by", "abort_reason"
+PROMOTE_BY, PROMOTE_REASON, PROMOTE_FULL = "promote_by", "promote_reason", "promote_full"
 RETRAINING = "retraining"
 TOLD = "told"
 

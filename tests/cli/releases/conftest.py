@@ -1,6 +1,7 @@
 """An environment with version 2 live, 3 approved, 1 the way back: registry, ledger and machine answer from memory."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -59,6 +60,7 @@ class Platform:
         self.packages = {n: self._package(n) for n in (1, 2, 3)}
         self.executions: dict[str, dict[str, Any]] = {}
         self.states = ["Begin", "Let it work"]
+        self.events: list[dict[str, Any]] = []
         self.ledger: dict[str, dict[str, Any]] = {}
         self.on_start: Callable[[str], None] = lambda name: None
         verified = [{"config": self.config(n), "version": n} for n in (2, 1)]
@@ -89,6 +91,7 @@ class Platform:
                 "events": [
                     {"id": n, "stateEnteredEventDetails": {"name": name}} for n, name in enumerate(self.states, 1)
                 ]
+                + self.events
             },
         }
         self.endpoint: dict[str, Any] = {
@@ -161,12 +164,29 @@ class Platform:
         half = len(items) // 2
         return {"Items": items[half:]} if ExclusiveStartKey else {"Items": items[:half], "LastEvaluatedKey": {"pk": 1}}
 
-    def _update(self, Key: Any, ExpressionAttributeValues: Any, **_: Any) -> Any:
+    def _update(
+        self, Key: Any, UpdateExpression: str, ConditionExpression: str, ExpressionAttributeValues: Any, **_: Any
+    ) -> Any:
         values, held = from_item(ExpressionAttributeValues), self.ledger.get(Key["sk"]["S"], {})
-        if held.get("owner") != values[":execution"]:
+        if not self._holds(ConditionExpression, held, values):
             return self._error("ConditionalCheckFailedException", "no")
-        self.ledger[Key["sk"]["S"]] = {**held, "abort_by": values[":who"], "abort_reason": values[":reason"]}
+        sets = [part.split(" = ") for part in UpdateExpression.removeprefix("SET ").split(", ")]
+        self.ledger[Key["sk"]["S"]] = {**held, **{name: values[value] for name, value in sets}}
         return {}
+
+    @staticmethod
+    def _holds(condition: str, held: dict[str, Any], values: dict[str, Any]) -> bool:
+        """Terms joined by AND, of which one in brackets may be terms joined by OR."""
+
+        def one(term: str) -> bool:
+            if absent := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
+                return absent[1] not in held
+            name, value = term.split(" = ")
+            return name.removeprefix("#") in held and held[name.removeprefix("#")] == values[value]
+
+        terms = re.findall(r"\(.+ OR .+\)|attribute_not_exists\(\w+\)|#?\w+ = :\w+", condition)
+        assert " AND ".join(terms) == condition
+        return all(any(one(t) for t in (term[1:-1] if term[0] == "(" else term).split(" OR ")) for term in terms)
 
     def _put(self, Item: Any, **_: Any) -> Any:
         item = from_item(Item)

@@ -261,6 +261,81 @@ def test_status_follows_a_release_under_way(call: Call, platform: Any, target: T
 
 
 @pytest.mark.parametrize(
+    ("strategy", "status", "on_new", "step", "percent"),
+    [
+        ("linear", "Creating", 0, (None, 4), 0),
+        ("linear", "Baking", 2, (1, 4), 25),
+        ("linear", "Baking", 6, (3, 4), 75),
+        ("linear", "Baking", 8, (4, 4), 100),
+        ("rolling", "Creating", 0, (None, 3), 0),
+        ("rolling", "Baking", 3, (1, 3), 38),
+        ("rolling", "Creating", 3, (2, 3), 38),
+        ("rolling", "ActivatingTraffic", 3, (None, 3), None),
+        ("rolling", "Baking", 8, (3, 3), 100),
+        ("all_at_once", "Baking", 8, (1, 1), 100),
+    ],
+)
+def test_steps_of_every_strategy(
+    platform: Any, strategy: str, status: str, on_new: int, step: tuple[int | None, int], percent: int | None
+) -> None:
+    platform.declare(strategy=strategy, instance_count=8, step_percent=25, batch_percent=40)
+    shifting(platform, status, baking(on_new, "canary") if status == "Baking" else "…", NOW)
+    (variant,) = platform.endpoint["PendingDeploymentSummary"]["ProductionVariants"]
+    variant |= {"CurrentInstanceCount": on_new, "DesiredInstanceCount": on_new if strategy == "rolling" else 8}
+    found = shift(platform.spec, platform.endpoint, NOW)
+    assert found is not None
+    assert ((found["step"], found["steps"]), found["new_percent"]) == (step, percent)
+
+
+def test_a_fleet_that_scaling_has_grown_is_counted_as_it_is(platform: Any) -> None:
+    shifting(platform, "Baking", baking(2, "canary"))
+    (variant,) = platform.endpoint["PendingDeploymentSummary"]["ProductionVariants"]
+    variant["DesiredInstanceCount"] = 10
+    found = shift(platform.spec, platform.endpoint, NOW)
+    assert found is not None
+    assert (found["step"], found["new_percent"]) == (1, 20)
+
+
+def judged(reason: str, first: int = 10) -> list[dict[str, Any]]:
+    """The judge's state as an execution's history has it, newest first."""
+    said = json.dumps({"Payload": {"word": "continue", "reason": reason, "weights": []}, "StatusCode": 200})
+    return [
+        {"id": first + 1, "previousEventId": first, "stateExitedEventDetails": {"name": "Judge the trial"}},
+        {"id": first, "taskSucceededEventDetails": {"output": said}},
+        {"id": first - 1, "taskSucceededEventDetails": {"output": "{}"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "events", "told"),
+    [
+        ("ab", judged("0 of 120 against 1 of 900."), "25 % of the traffic to the challenger; the judge: 0 of 120 ag"),
+        ("ab", judged("new", 20) + judged("old", 10), "the judge: new"),
+        ("ab", judged("x")[:1], "25 % of the traffic to the challenger; no alarm"),
+        ("ab", [], "25 % of the traffic to the challenger; no alarm"),
+        ("shadow", judged("too few"), "a copy of the traffic to the challenger; the judge: too few"),
+    ],
+)
+def test_status_shows_a_trial_by_its_shares_and_the_judges_last_word(
+    call: Call, platform: Any, strategy: str, events: list[dict[str, Any]], told: str
+) -> None:
+    platform.declare(strategy=strategy)
+    platform.at_work()
+    platform.events = events
+    champion = {"VariantName": "main", "CurrentWeight": 75.0, "CurrentInstanceCount": 4}
+    challenger = {"VariantName": "challenger", "CurrentWeight": 25.0}
+    ab = strategy == "ab"
+    platform.endpoint["ProductionVariants"] = [champion, challenger] if ab else [champion]
+    platform.endpoint["ShadowProductionVariants"] = [] if ab else [challenger]
+    assert told in call("status", "flight-delays")[1]
+    trial = json.loads(call("status", "flight-delays", "--json")[1])["models"][0]["release"]["trial"]
+    assert [s["percent"] for s in trial["sides"]] == ([75, 25] if ab else [100, 0])
+    platform.endpoint["ProductionVariants"], platform.endpoint["ShadowProductionVariants"] = [champion], []
+    after = json.loads(call("status", "flight-delays", "--json")[1])["models"][0]["release"]
+    assert after["trial"] is None
+
+
+@pytest.mark.parametrize(
     ("status", "alarms", "aborted", "words"),
     [
         ("Updating", {"a": "OK"}, False, "no alarm so far"),
