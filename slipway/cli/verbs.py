@@ -43,11 +43,21 @@ def diff(
     command(model, one, other, env, as_json=as_json, aws=aws)
 
 
-def plan(version: MaybeVersion, *, env: Env = None, as_json: Json = False, aws: Aws = False) -> None:
+def plan(
+    version: MaybeVersion,
+    *,
+    hourly_price: Annotated[
+        float | None,
+        typer.Option(min=0.0001, max=10_000, help="Of one instance; else prices of platform.yaml.", show_default=False),
+    ] = None,
+    env: Env = None,
+    as_json: Json = False,
+    aws: Aws = False,
+) -> None:
     """What a release of it would do now, in a sentence; decided by the release machine's own code. Changes nothing."""
     from slipway.cli.release import release as command
 
-    command(version, env, None, dry_run=True, watch=False, as_json=as_json, aws=aws)
+    command(version, env, None, dry_run=True, watch=False, as_json=as_json, aws=aws, hourly_price=hourly_price)
 
 
 def release(

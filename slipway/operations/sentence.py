@@ -1,14 +1,15 @@
 """A plan in one sentence. Pure."""
 
 from math import ceil
-from typing import Any
 
+from slipway.config.prices import Price
+from slipway.operations.costs import cost_words, instance_minutes, more_instances, shift_seconds
 from slipway.operations.planning import Preview
 from slipway_lambda.contracts.release import Decision
 
 
-def sentence(preview: Preview) -> str:
-    """What would move, how, guarded by what, with what capacity. Costs are left out: no price is known here."""
+def sentence(preview: Preview, price: Price | None = None) -> str:
+    """What would move, how, guarded by what, with what capacity, at what cost; without a price in instance-minutes."""
     plan, spec = preview.plan, preview.spec
     name, now, then = spec.model, preview.live_version, preview.version
     decision = plan["decision"]
@@ -24,20 +25,8 @@ def sentence(preview: Preview) -> str:
     if decision in {Decision.CREATE, Decision.CLEAR}:
         return f"{name} {then} is the first version in {spec.environment}: its endpoint is created with {fleet}."
     move = f"{name} stays at {then}" if decision == Decision.RESPEC else f"{name} moves {now or '?'} → {then}"
-    return f"{move} in {spec.environment}: {plan['strategy_words']}; {_guard(spec.alarm_names)}; {_capacity(preview)}."
-
-
-def shift_seconds(deployment: dict[str, Any], instances: int) -> int:
-    """How long SageMaker shifts and bakes once the new instances have started, by UpdateEndpoint's DeploymentConfig."""
-    if rolling := deployment.get("RollingUpdatePolicy"):
-        batches = ceil(instances / _size(rolling["MaximumBatchSize"], instances))
-        return batches * int(rolling["WaitIntervalInSeconds"])
-    policy = deployment["BlueGreenUpdatePolicy"]
-    routing = policy["TrafficRoutingConfiguration"]
-    waits = {"ALL_AT_ONCE": 0, "CANARY": 1}.get(routing["Type"])
-    if waits is None:  # LINEAR bakes after each step but the last, after which the old fleet waits
-        waits = ceil(instances / _size(routing["LinearStepSize"], instances)) - 1
-    return waits * int(routing.get("WaitIntervalInSeconds", 0)) + int(policy.get("TerminationWaitInSeconds", 0))
+    means = f"{plan['strategy_words']}; {_guard(spec.alarm_names)}; {_capacity(preview, price)}"
+    return f"{move} in {spec.environment}: {means}."
 
 
 def duration(seconds: float) -> str:
@@ -47,20 +36,16 @@ def duration(seconds: float) -> str:
     return f"{ceil(seconds / 60)} min" if seconds < 7200 else f"{ceil(seconds / 360) / 10:g} h"
 
 
-def _size(size: dict[str, Any], instances: int) -> float:
-    value = float(size["Value"])
-    return max(value if size["Type"] == "INSTANCE_COUNT" else instances * value / 100, 1e-9)
-
-
 def _guard(alarms: tuple[str, ...]) -> str:
     return f"guarded by {', '.join(alarms)}" if alarms else "guarded by no alarm"
 
 
-def _capacity(preview: Preview) -> str:
+def _capacity(preview: Preview, price: Price | None) -> str:
     spec, deployment = preview.spec, preview.plan["deployment_config"]
     time = duration(shift_seconds(deployment, spec.instance_count))
-    if rolling := deployment.get("RollingUpdatePolicy"):
-        more = ceil(_size(rolling["MaximumBatchSize"], spec.instance_count))
-        return f"{more} more × {spec.instance_type} at a time, for about {time} and the start of each batch"
-    more = spec.instance_count
-    return f"doubles capacity ({more} more × {spec.instance_type}) for about {time} and the start of the new fleet"
+    more, cost = more_instances(deployment, spec.instance_count), cost_words(instance_minutes(preview), price)
+    if "RollingUpdatePolicy" in deployment:
+        return f"{more} more × {spec.instance_type} at a time, for about {time} and the start of each batch: {cost}"
+    return (
+        f"doubles capacity ({more} more × {spec.instance_type}) for about {time} and the start of the new fleet: {cost}"
+    )

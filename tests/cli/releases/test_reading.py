@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from slipway.operations.costs import shift_seconds
 from slipway.operations.following import end_of
 from slipway.operations.history import entries
 from slipway.operations.planning import preview
 from slipway.operations.progress import read_progress, shift, verdict
-from slipway.operations.sentence import duration, sentence, shift_seconds
+from slipway.operations.sentence import duration, sentence
 from slipway.operations.target import Target
 from slipway_lambda.contracts.release import Trigger
 
@@ -172,8 +173,23 @@ def planned(target: Target, trigger: Trigger = Trigger.OPERATOR, number: int = 3
 def test_the_sentence_of_a_canary(platform: Any, target: Target) -> None:
     assert planned(target) == (
         "flight-delays moves 2 → 3 in dev: canary of 1 of 4 instances for 600 s, then 120 s with all traffic; guarded"
-        " by errors, latency; doubles capacity (4 more × ml.m5.large) for about 12 min and the start of the new fleet."
+        " by errors, latency; doubles capacity (4 more × ml.m5.large) for about 12 min and the start of the new fleet:"
+        " 48 instance-minutes."
     )
+
+
+def test_a_plan_with_a_price_says_what_it_costs(call: Call, platform: Any, checkout: Any) -> None:
+    facts = json.loads(call("plan", "flight-delays", "--json")[1])
+    assert (facts["extra_instance_minutes"], facts["cost"]) == (48, None)
+    facts = json.loads(call("plan", "flight-delays", "--hourly-price", "0.5", "--json")[1])
+    assert facts["cost"] == {"amount": 0.4, "currency": "USD", "per_hour": 0.5}
+    with (checkout / "platform.yaml").open("a") as file:
+        file.write("prices: { ml.m5.large: { per_hour: 0.134, currency: EUR } }\n")
+    assert "costs about 0.11 EUR at 0.134 EUR an hour each" in call("plan", "flight-delays")[1]
+    assert "costs about 0.40 EUR" in call("plan", "flight-delays", "--hourly-price", "0.5")[1]
+    platform.declare(instance_type="ml.c5.large")
+    assert "48 instance-minutes" in call("plan", "flight-delays")[1]
+    assert call("plan", "flight-delays", "--hourly-price", "-1")[0] == 2
 
 
 def test_other_sentences(platform: Any, target: Target) -> None:
