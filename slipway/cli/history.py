@@ -43,6 +43,7 @@ def _show(entry: dict[str, Any]) -> None:
         ("by commit", entry["commit"]),
         ("image", entry["image_digest"]),
         ("artefact", f"sha256:{entry['artefact_sha256']}" if entry["artefact_sha256"] else ""),
+        ("trial", entry["trial"]["reason"] if entry["trial"] else ""),
         ("config", entry["config"]),
         ("guarded by", ", ".join(entry["alarms"] or [])),
         ("requests", str(entry["requests"]) if entry["requests"] else ""),

@@ -34,12 +34,23 @@ def size_of(size: dict[str, Any], instances: int) -> float:
     return max(value if size["Type"] == "INSTANCE_COUNT" else instances * value / 100, 1e-9)
 
 
+def trial_seconds(preview: Preview) -> int:
+    """The longest time that champion and challenger serve side by side before the shift; 0 where nothing is tried."""
+    trial = preview.spec.as_dict().get("trial") if "trial_config" in preview.plan else None
+    return int(trial["seconds"]) if trial else 0
+
+
 def instance_minutes(preview: Preview) -> float:
-    """Of the instances beside those that serve, from when they have started; 0 where nothing is shifted."""
+    """Of the instances beside those that serve, from when they have started; 0 where nothing is shifted. With a trial
+    the most that it may be.
+    """
     if preview.plan["decision"] not in {Decision.UPDATE, Decision.RESPEC}:
         return 0.0
     deployment, count = preview.plan["deployment_config"], preview.spec.instance_count
-    return more_instances(deployment, count) * shift_seconds(deployment, count) / 60
+    shift = more_instances(deployment, count) * shift_seconds(deployment, count)
+    # A challenger serves through the shift as well, beside the fleet that it is promoted to.
+    tried = count * (trial_seconds(preview) + shift_seconds(deployment, count)) if trial_seconds(preview) else 0
+    return (shift + tried) / 60
 
 
 def cost(minutes: float, price: Price | None) -> dict[str, Any] | None:
@@ -56,4 +67,4 @@ def cost_words(minutes: float, price: Price | None) -> str:
     if price is None:
         return f"{minutes:g} instance-minutes" if minutes != 1 else "1 instance-minute"
     amount = minutes / 60 * price.per_hour
-    return f"costs about {amount:.2f} {price.currency} at {price.per_hour:g} {price.currency} an hour each"
+    return f"about {amount:.2f} {price.currency} at {price.per_hour:g} {price.currency} an hour each"

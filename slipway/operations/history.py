@@ -58,8 +58,17 @@ def _of_record(item: Mapping[str, Any]) -> dict[str, Any]:
         "config": item.get("config", ""),
         "alarms": item.get("alarms"),
         "requests": item.get("requests"),
+        "trial": _trial(item),
         "execution": item.get("execution", ""),
     }
+
+
+def _trial(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The judge's last word, and what the challenger had answered by then; None where nothing was tried."""
+    if not item.get("trial"):
+        return None
+    told = {key: item.get(f"trial_{key}") for key in ("share_percent", "requests", "failures")}
+    return {"reason": item["trial"], **told}
 
 
 def _of_attempt(item: Mapping[str, Any], status_of: Callable[[str], str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from math import ceil
 
 from slipway.config.prices import Price
-from slipway.operations.costs import cost_words, instance_minutes, more_instances, shift_seconds
+from slipway.operations.costs import cost_words, instance_minutes, more_instances, shift_seconds, trial_seconds
 from slipway.operations.planning import Preview
 from slipway_lambda.contracts.release import Decision
 
@@ -44,8 +44,10 @@ def _capacity(preview: Preview, price: Price | None) -> str:
     spec, deployment = preview.spec, preview.plan["deployment_config"]
     time = duration(shift_seconds(deployment, spec.instance_count))
     more, cost = more_instances(deployment, spec.instance_count), cost_words(instance_minutes(preview), price)
+    whole = f"{more} more × {spec.instance_type}"
     if "RollingUpdatePolicy" in deployment:
-        return f"{more} more × {spec.instance_type} at a time, for about {time} and the start of each batch: {cost}"
-    return (
-        f"doubles capacity ({more} more × {spec.instance_type}) for about {time} and the start of the new fleet: {cost}"
-    )
+        return f"{whole} at a time, for about {time} and the start of each batch, costs {cost}"
+    if trial := trial_seconds(preview):
+        times = f"for a trial of up to {duration(trial)}, then triples it for about {time}"
+        return f"doubles capacity ({whole}) {times} and the start of the new fleet, costs at most {cost}"
+    return f"doubles capacity ({whole}) for about {time} and the start of the new fleet, costs {cost}"

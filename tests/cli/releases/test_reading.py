@@ -3,12 +3,14 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from slipway.operations.costs import shift_seconds
+from slipway.config.prices import Price
+from slipway.operations.costs import instance_minutes, shift_seconds
 from slipway.operations.following import end_of
 from slipway.operations.history import entries
 from slipway.operations.planning import preview
@@ -57,11 +59,14 @@ def test_history_tells_what_a_version_was_made_of(call: Call, platform: Any) -> 
         "data_version": "d" * 64, "commit": "c0ffee", "image_digest": "sha256:" + "1" * 64,
         "artefact_sha256": "2" * 64, "metrics": {"auc": 0.91, "rmse": 3}, "approved_by": "arn:ada",
     }  # fmt: skip
-    recorded(platform, "a", approval_words="in the console", **made)
+    trial = {"share_percent": 50, "requests": 900, "failures": 1}
+    tried = {"trial": "1 of 900 is not worse.", **{f"trial_{key}": value for key, value in trial.items()}}
+    recorded(platform, "a", approval_words="in the console", **made, **tried)
     (found,) = json.loads(call("history", "flight-delays", "--json")[1])["releases"]
     assert {key: found[key] for key in made} == made
+    assert found["trial"] == {"reason": "1 of 900 is not worse.", **trial}
     out = call("history", "flight-delays")[1]
-    for words in ("auc 0.91, rmse 3", "data dddddddddddd", "c0ffee", "in the console — arn:ada"):
+    for words in ("auc 0.91, rmse 3", "data dddddddddddd", "c0ffee", "in the console — arn:ada", "1 of 900 is"):
         assert words in out
 
 
@@ -173,8 +178,8 @@ def planned(target: Target, trigger: Trigger = Trigger.OPERATOR, number: int = 3
 def test_the_sentence_of_a_canary(platform: Any, target: Target) -> None:
     assert planned(target) == (
         "flight-delays moves 2 → 3 in dev: canary of 1 of 4 instances for 600 s, then 120 s with all traffic; guarded"
-        " by errors, latency; doubles capacity (4 more × ml.m5.large) for about 12 min and the start of the new fleet:"
-        " 48 instance-minutes."
+        " by errors, latency; doubles capacity (4 more × ml.m5.large) for about 12 min and the start of the new fleet,"
+        " costs 48 instance-minutes."
     )
 
 
@@ -190,6 +195,30 @@ def test_a_plan_with_a_price_says_what_it_costs(call: Call, platform: Any, check
     platform.declare(instance_type="ml.c5.large")
     assert "48 instance-minutes" in call("plan", "flight-delays")[1]
     assert call("plan", "flight-delays", "--hourly-price", "-1")[0] == 2
+
+
+@dataclass
+class Trying:
+    """A deployed spec with a trial of two hours."""
+
+    spec: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.spec.as_dict(), "trial": {"seconds": 7200}}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.spec, name)
+
+
+def test_a_trial_costs_a_challenger_for_as_long_as_it_may_last(platform: Any, target: Target) -> None:
+    seen = preview(target, Trigger.OPERATOR, 3, "arn:package/3")
+    spec: Any = Trying(seen.spec)
+    untried = replace(seen, spec=spec)
+    assert instance_minutes(untried) == 48
+    tried = replace(untried, plan={**seen.plan, "trial_config": "t"})
+    assert instance_minutes(tried) == 4 * 120 + 2 * 48
+    assert "for a trial of up to 2 h, then triples it for about 12 min" in sentence(tried)
+    assert "costs at most about 4.80 USD" in sentence(tried, Price(per_hour=0.5))
 
 
 def test_other_sentences(platform: Any, target: Target) -> None:
