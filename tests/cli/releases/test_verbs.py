@@ -346,3 +346,35 @@ def test_promote_watches_to_the_end(call: Call, platform: Any, aws: Any) -> None
     aws.answers["dynamodb", "update_item"] = judged
     code, _, err = call("promote", "flight-delays", *WHY, "-w")
     assert (code, "SLW515" in err, "WORSE" in err) == (1, True, True)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "approve",
+        "reject",
+        "plan",
+        "release",
+        "promote",
+        "abort",
+        "rollback",
+        "retry",
+        "pause",
+        "resume",
+        "history",
+        "diff",
+    ],
+)
+def test_every_verb_tells_what_it_does_and_takes_json(call: Call, verb: str) -> None:
+    code, out, _ = call(verb, "--help")
+    assert code == 0
+    assert "--json" in out
+
+
+def test_rejecting_what_is_live_says_that_it_stays_live(call: Call, platform: Any, aws: Any) -> None:
+    written = []
+    aws.answers["sagemaker", "update_model_package"] = lambda **asked: written.append(asked) or {}
+    code, _, err = call("reject", "flight-delays@2", *WHY)
+    assert (code, "v2 is live in dev and stays so" in err, "slipway rollback flight-delays" in err) == (0, True, True)
+    assert [w["ModelApprovalStatus"] for w in written] == ["Rejected"]
+    assert "stays so" not in call("reject", "flight-delays@3", *WHY)[2]
