@@ -65,7 +65,10 @@ class SageMakerLineage:
                 return ""
             old = [key for key in known.get("Properties", {}) if key not in properties]
             client("sagemaker").update_action(
-                ActionName=name, Status="InProgress", Properties=dict(properties), PropertiesToRemove=old
+                ActionName=name,
+                Status="InProgress",
+                Properties=dict(properties),
+                **({"PropertiesToRemove": old} if old else {}),
             )
             return str(known["ActionArn"])
 
