@@ -19,7 +19,7 @@ def _flat(value: Any, template: dict[str, Any], pseudo: dict[str, str]) -> str:
     if function == "Fn::Join":
         return str(argument[0]).join(_flat(part, template, pseudo) for part in argument[1])
     if function == "Ref":
-        return pseudo.get(argument, argument)
+        return str(pseudo.get(argument, argument))
     if function == "Fn::GetAtt":
         handler = template["Resources"][argument[0]]["Properties"].get("Handler")
         return str(handler or ".".join(argument))
