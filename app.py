@@ -19,6 +19,7 @@ if LOCKED_NODE.exists():  # jsii reads this before its first import; the machine
 from aws_cdk import App, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
+from slipway.config.commit import said_commit  # noqa: E402
 from slipway.config.errors import DeclarationError  # noqa: E402
 from slipway.config.loader import load  # noqa: E402
 from stacks.environment import EnvironmentStage  # noqa: E402
@@ -35,8 +36,13 @@ def main() -> int:
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     outdir = Path(os.environ.get("CDK_OUTDIR", ROOT / "cdk.out"))
     app = App(outdir=str(outdir), context=context, analytics_reporting=False)
+    try:
+        commit = said_commit(app.node.try_get_context("commit"), os.environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION"))
+    except DeclarationError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
     stages = [
-        EnvironmentStage(app, platform=declared.platform, environment=e, models=declared.models)
+        EnvironmentStage(app, platform=declared.platform, environment=e, models=declared.models, commit=commit)
         for e in declared.platform.environments
     ]
     if toolchain := declared.platform.toolchain:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rehearsal.host import Scope
 from rehearsal.iam.sagemakerkeys import of_params, tag_keys
+from rehearsal.sagemaker.lineage.store import artifact_arn
 
 PASSED_TO = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 # Resource kind in the ARN, by the request member that names it. Order matters: the first one present is the resource.
@@ -118,6 +119,8 @@ def _resource(action: str, params: Mapping[str, Any], scope: Scope) -> str:
         return str(params.get("ResourceArn") or "*")
     if action.endswith("ModelPackage"):
         return _model_package(params, scope)
+    if action == "CreateArtifact":  # its ARN is a hash of where it comes from
+        return artifact_arn(scope, str(params.get("Source", {}).get("SourceUri", "")))
     match = _VERBS.fullmatch(action)
     named_by = _NAMED_BY.get(match["noun"]) if match else _LISTS_OF.get(action)
     if named_by is None or not params.get(named_by[0]):

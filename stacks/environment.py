@@ -11,6 +11,7 @@ from slipway.config.model import Model
 from slipway.config.platform import Environment, Platform, Retention, Role
 from slipway_constructs.foundation import Foundation
 from slipway_constructs.registry import Images
+from slipway_lambda.contracts.registry import UNKNOWN_COMMIT
 from stacks.foundation import FoundationStack
 from stacks.monitoring import MonitoringStack
 from stacks.registry import RegistryStack
@@ -23,7 +24,13 @@ class EnvironmentStage(Stage):
     monitoring to serve."""
 
     def __init__(
-        self, scope: Construct, *, platform: Platform, environment: Environment, models: Sequence[Model]
+        self,
+        scope: Construct,
+        *,
+        platform: Platform,
+        environment: Environment,
+        models: Sequence[Model],
+        commit: str = UNKNOWN_COMMIT,
     ) -> None:
         super().__init__(
             scope,
@@ -32,6 +39,7 @@ class EnvironmentStage(Stage):
             env=CdkEnvironment(account=environment.account, region=environment.region),
         )
         self.environment_declared = environment
+        self._commit = commit
         foundation = FoundationStack(
             self, "Foundation", environment=environment, notifications=platform.notifications
         ).foundation
@@ -52,7 +60,9 @@ class EnvironmentStage(Stage):
         id_ = names.model_id(model)
         train, release = None, None
         if Role.BUILD in self.environment_declared.roles:
-            train = TrainingStack(self, f"Training-{id_}", foundation=foundation, images=images, model=model).machine
+            train = TrainingStack(
+                self, f"Training-{id_}", foundation=foundation, images=images, model=model, commit=self._commit
+            ).machine
         if Role.SERVE in self.environment_declared.roles:
             release = ReleaseStack(
                 self, f"Release-{id_}", foundation=foundation, images=images, model=model

@@ -42,7 +42,7 @@ def root() -> Path:
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cloud assembly, synthesised once a run, with every policy check, as `cdk deploy` would."""
     folder = tmp_path_factory.mktemp("assembly")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_", "CODEBUILD_"))}
     done = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,

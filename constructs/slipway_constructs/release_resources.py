@@ -46,6 +46,11 @@ class ReleaseResources:
         return self._arn("endpoint-config/*")
 
     @property
+    def deployment_arns(self) -> str:
+        """Its deployments in the lineage, named after its configs."""
+        return self._arn(f"action/{self.endpoint}-v*")
+
+    @property
     def group_arn(self) -> str:
         """The model package group."""
         return self._arn(f"model-package-group/{self.group}")

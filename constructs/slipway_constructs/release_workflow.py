@@ -14,6 +14,7 @@ from slipway_constructs.release_alarms import ReleaseAlarms
 from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_hosting_role import HostingRole
 from slipway_constructs.release_news import ReleaseNews
+from slipway_constructs.release_notes import ReleaseNotes
 from slipway_constructs.release_permissions import grant_release
 from slipway_constructs.release_resources import ReleaseResources
 from slipway_constructs.release_spec import release_spec
@@ -69,6 +70,7 @@ class ReleaseWorkflow(Construct):
             foundation=foundation,
             dead_letters=dead_letters,
         )
+        ReleaseNotes(self, "Notes", machine=self.machine, at=self.at, foundation=foundation, dead_letters=dead_letters)
         self.triggers = ReleaseTriggers(
             self,
             "Triggers",

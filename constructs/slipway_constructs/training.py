@@ -18,6 +18,7 @@ from slipway_constructs.workflow.training_jobs import DATA_JOB_RUNTIME, Training
 from slipway_constructs.workflow.training_places import Places
 from slipway_constructs.workflow.training_registration import Registration
 from slipway_constructs.workflow.training_stages import TrainingStages
+from slipway_lambda.contracts.registry import UNKNOWN_COMMIT
 
 REASON = (
     "Jobs and model versions are named when they are made, so the machine names them by kind and group; a function's"
@@ -43,6 +44,7 @@ class Training(Construct):
         images: Images,
         model: Model,
         dead_letters: DeadLetters,
+        commit: str = UNKNOWN_COMMIT,
     ) -> None:
         super().__init__(scope, id_)
         places = Places(foundation, model.name)
@@ -51,7 +53,7 @@ class Training(Construct):
         )
         self.trainer_role = trainer_role(self, "TrainerRole", foundation=foundation, images=images, runs=places.prefix)
         telling = Telling(self, foundation=foundation, what="training", model=model.name)
-        registration = Registration(self, model=model)
+        registration = Registration(self, model=model, commit=commit)
         jobs = TrainingJobs(
             self, model=model, key=foundation.keys.models, data_role=self.data_role, trainer_role=self.trainer_role
         )

@@ -24,7 +24,12 @@ def decide(text: str, verdict: approvals.Verdict, reason: str | None, *, as_json
     version = approvals.find_version(where, model, number)
     for environment in found.platform.environments:
         if Role.SERVE in environment.roles:
-            approvals.check(version, verdict, _live(where, found.platform, environment, model))
+            live = _live(where, found.platform, environment, model)
+            approvals.check(version, verdict, live)
+            if verdict == "Rejected" and live and live.get("version") == number:
+                output.err(
+                    f"note: v{number} is live in {environment.name} and stays so; to leave it: slipway rollback {name}"
+                )
     decision = approvals.decide(where, version, verdict, why)
     if as_json:
         output.json_object({"ok": True, "model": name, "version": number, "verdict": verdict, "reason": why,

@@ -31,13 +31,20 @@ def _show(entry: dict[str, Any]) -> None:
     version = f"v{entry['version']}" if entry["version"] else "no version yet"
     output.out(f"{version}{came}  {entry['outcome']}  {when}" + (f"  {how}" if how else ""))
     approval = entry["approval"]
+    approver = (approval or {}).get("who") or entry["approved_by"] or "nobody named"
     rows = [
         ("cause", entry["cause"]),
         ("asked", " — ".join(word for word in (entry["asked_by"], entry["asked_reason"]) if word)),
         (
             "approved",
-            f"{approval['reason']} — {approval['who'] or 'nobody named'} {approval['when']}" if approval else "",
+            f"{approval['reason']} — {approver} {approval['when']}".rstrip() if approval else entry["approved_by"],
         ),
+        ("metrics", ", ".join(f"{name} {value:g}" for name, value in sorted((entry["metrics"] or {}).items()))),
+        ("trained on", f"data {entry['data_version'][:12]}" if entry["data_version"] else ""),
+        ("by commit", entry["commit"]),
+        ("image", entry["image_digest"]),
+        ("artefact", f"sha256:{entry['artefact_sha256']}" if entry["artefact_sha256"] else ""),
+        ("trial", entry["trial"]["reason"] if entry["trial"] else ""),
         ("config", entry["config"]),
         ("guarded by", ", ".join(entry["alarms"] or [])),
         ("served by", entry["served_by"]),

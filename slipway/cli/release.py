@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 from slipway.cli import output
 from slipway.cli.target import model_and_version, target
+from slipway.config.prices import Price
 from slipway.operations import choosing
 from slipway.operations.approvals import clean_reason
+from slipway.operations.costs import cost, instance_minutes
 from slipway.operations.errors import Failure
 from slipway.operations.following import demand, follow
 from slipway.operations.planning import Preview, preview
@@ -21,14 +23,16 @@ Check = Callable[[Preview, str, Callable[[str], bool]], None]
 
 
 def release(
-    text: str, env: str | None, reason: str | None, *, dry_run: bool, watch: bool, as_json: bool, aws: bool
-) -> None:
+    text: str, env: str | None, reason: str | None,
+    *, dry_run: bool, watch: bool, as_json: bool, aws: bool, hourly_price: float | None = None,
+) -> None:  # fmt: skip
     """An approved version, by default the newest; newer than what is live, and not tried before."""
     name, number = model_and_version(text)
     at = target(name, env, aws=aws)
     number = number or choosing.newest_approved(at)
     why = clean_reason(reason) if reason is not None else ""
-    _go(at, Trigger.OPERATOR, number, why, choosing.check_release, dry_run=dry_run, watch=watch, as_json=as_json)
+    _go(at, Trigger.OPERATOR, number, why, choosing.check_release, dry_run=dry_run, watch=watch, as_json=as_json,
+        hourly_price=hourly_price)  # fmt: skip
 
 
 def rollback(
@@ -55,14 +59,17 @@ def retry(
 
 
 def _go(
-    at: Target, trigger: Trigger, number: int, why: str, check: Check, *, dry_run: bool, watch: bool, as_json: bool
-) -> None:
+    at: Target, trigger: Trigger, number: int, why: str, check: Check,
+    *, dry_run: bool, watch: bool, as_json: bool, hourly_price: float | None = None,
+) -> None:  # fmt: skip
     version = choosing.approved(at, number)
     seen = preview(at, trigger, number, version.arn)
     check(seen, at.label, lambda arn: at.execution(arn).get("status") == "RUNNING")
-    words = sentence(seen)
+    price = _price(at, seen.spec.instance_type, hourly_price)
+    words, minutes = sentence(seen, price), instance_minutes(seen)
     facts = {"model": at.model.name, "environment": at.environment.name, "version": number, "trigger": str(trigger),
-             "from_version": seen.live_version or None, "decision": seen.plan["decision"], "plan": words}  # fmt: skip
+             "from_version": seen.live_version or None, "decision": seen.plan["decision"], "plan": words,
+             "extra_instance_minutes": minutes, "cost": cost(minutes, price)}  # fmt: skip
     if dry_run:
         quota = room(at, seen)
         shown = f"{words}\nQuota: {quota}" if quota else words
@@ -81,6 +88,14 @@ def _go(
         {"ok": True, **facts, "outcome": end.outcome},
         f"{at.model.name} v{number} is live in {at.environment.name}",
     )
+
+
+def _price(at: Target, instance_type: str, hourly: float | None) -> Price | None:
+    """As the command line says it, else as `platform.yaml` does."""
+    declared = at.prices.get(instance_type)
+    if hourly is None:
+        return declared
+    return Price(per_hour=hourly, currency=declared.currency) if declared else Price(per_hour=hourly)
 
 
 def _begun(begun: Started) -> str:

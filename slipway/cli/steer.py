@@ -1,14 +1,41 @@
-"""`slipway abort`, `pause` and `resume`."""
+"""`slipway promote`, `abort`, `pause` and `resume`."""
 
 from slipway.cli import output
 from slipway.cli.release import POLL_SECONDS
 from slipway.cli.target import target
-from slipway.operations import steering
+from slipway.operations import steering, trials
 from slipway.operations.approvals import clean_reason
 from slipway.operations.errors import Failure
-from slipway.operations.following import follow
+from slipway.operations.following import demand, follow
+from slipway.operations.planning import deployed_spec, endpoint
 from slipway.operations.starting import begin
 from slipway_lambda.contracts.release import Trigger
+
+
+def promote(
+    name: str, env: str | None, reason: str | None, *, full: bool, watch: bool, as_json: bool, aws: bool
+) -> None:
+    """Ask the release machine to hurry its trial; with `watch`, raise Failure unless the version went live."""
+    why = clean_reason(reason)
+    at = target(name, env, aws=aws)
+    execution, version = steering.under_way(at, "promote")
+    trials.check_hurry(at, execution, version, spec=deployed_spec(at), seen=endpoint(at))
+    asked = steering.promote(at, execution, who=at.who(), reason=why, full=full)
+    facts = {"ok": True, "model": name, "environment": at.environment.name, "version": version, "full": full,
+             "joined": not asked, "execution": execution}  # fmt: skip
+    what = f"v{version}" if version else "the version"
+    step = "to end its trial in favour of" if full else "to take the next step with"
+    words = (
+        f"The release machine {'was' if asked else 'is already'} asked {step} {what}. It does so at its next look,"
+        " unless the challenger does harm or an abort is asked for.\nWatch it with: slipway status -w"
+    )
+    if watch:
+        output.err(words)
+        end = follow(at, execution, output.err, POLL_SECONDS)
+        demand(end, at.label, execution, version)
+        facts |= {"outcome": end.outcome}
+        words = f"{name} v{end.version} is live in {at.environment.name}"
+    _answer(as_json, facts, words)
 
 
 def abort(name: str, env: str | None, reason: str | None, *, watch: bool, as_json: bool, aws: bool) -> None:

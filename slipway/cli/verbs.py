@@ -10,7 +10,7 @@ from slipway.cli.options import Aws, Env, Json, MaybeVersion, Model, Reason, Wat
 
 def add(app: typer.Typer) -> None:
     """Put the commands into the command line."""
-    for command in (history, diff, plan, release, rollback, retry, abort, pause, resume, redrive):
+    for command in (history, diff, plan, release, rollback, retry, promote, abort, pause, resume, redrive):
         app.command()(guarded(command))
 
 
@@ -43,11 +43,21 @@ def diff(
     command(model, one, other, env, as_json=as_json, aws=aws)
 
 
-def plan(version: MaybeVersion, *, env: Env = None, as_json: Json = False, aws: Aws = False) -> None:
+def plan(
+    version: MaybeVersion,
+    *,
+    hourly_price: Annotated[
+        float | None,
+        typer.Option(min=0.0001, max=10_000, help="Of one instance; else prices of platform.yaml.", show_default=False),
+    ] = None,
+    env: Env = None,
+    as_json: Json = False,
+    aws: Aws = False,
+) -> None:
     """What a release of it would do now, in a sentence; decided by the release machine's own code. Changes nothing."""
     from slipway.cli.release import release as command
 
-    command(version, env, None, dry_run=True, watch=False, as_json=as_json, aws=aws)
+    command(version, env, None, dry_run=True, watch=False, as_json=as_json, aws=aws, hourly_price=hourly_price)
 
 
 def release(
@@ -97,6 +107,22 @@ def retry(
     from slipway.cli.release import retry as command
 
     command(version, env, reason, dry_run=dry_run, watch=watch, as_json=as_json, aws=aws)
+
+
+def promote(
+    model: Model,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="To the end of the trial, not to its next step.")] = False,
+    env: Env = None,
+    reason: Reason = None,
+    watch: Watch = False,
+    as_json: Json = False,
+    aws: Aws = False,
+) -> None:
+    """Hurry the trial (strategy shadow or ab) that is under way: its next step now. Harm and an abort win over it."""
+    from slipway.cli.steer import promote as command
+
+    command(model, env, reason, full=full, watch=watch, as_json=as_json, aws=aws)
 
 
 def abort(

@@ -6,6 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from slipway.config.base import Clash, Declared, Name, refuse, says
+from slipway.config.endpoint import InstanceType
+from slipway.config.prices import Price
 
 AccountId = Annotated[
     str,
@@ -97,6 +99,8 @@ class Platform(Declared):
     """In promotion order."""
     notifications: Notifications = Notifications()
     toolchain: Toolchain | None = None
+    prices: dict[InstanceType, Price] = {}  # noqa: RUF012 (pydantic copies defaults)
+    """By instance type: `slipway plan` then says what a release costs, not only its instance-minutes."""
     tags: Annotated[dict[str, str], Field(max_length=40)] = {}  # noqa: RUF012 (pydantic copies defaults)
     """Put on every resource."""
 

@@ -10,12 +10,10 @@ from slipway.config import names
 from slipway.config.model import Model
 from slipway.operations.errors import Failure, of_aws
 from slipway.operations.where import Where
+from slipway_lambda.contracts.approval import approval_text
 
 Verdict = Literal["Approved", "Rejected"]
-LONGEST_DESCRIPTION = 1024
-"""Characters SageMaker takes in ApprovalDescription."""
 ANOTHER_ATTEMPT = {"Stage": "Production", "StageStatus": "PendingApproval"}
-_TEXT = re.compile(r"(?P<reason>.*) \| by (?P<who>\S+) at (?P<when>\S+)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -69,17 +67,6 @@ def clean_reason(reason: str | None) -> str:
         fix = "shorten it to 700 characters; who and when are kept beside it"
         raise Failure("SLW504", f"The reason has {len(text)} characters.", where="--reason", fix=fix, exit_code=2)
     return text
-
-
-def approval_text(reason: str, who: str, when: str) -> str:
-    """What is written as ApprovalDescription; `read_approval` reads it back."""
-    return f"{reason} | by {who} at {when}"[:LONGEST_DESCRIPTION]
-
-
-def read_approval(description: str) -> dict[str, str]:
-    """Reason, who and when of an ApprovalDescription; who and when are empty when somebody else wrote it."""
-    match = _TEXT.match(description)
-    return match.groupdict() if match else {"reason": description, "who": "", "when": ""}
 
 
 def find_version(where: Where, model: Model, number: int) -> Version:

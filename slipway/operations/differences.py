@@ -8,9 +8,9 @@ from typing import Any
 from slipway.operations import approvals
 from slipway.operations.errors import Failure, of_aws
 from slipway.operations.target import Target
+from slipway_lambda.contracts.registry import UNKNOWN_COMMIT, commit_of, metrics_of
 
 LIMIT_BYTES = 4 * 1024 * 1024
-NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 PLAIN = {"data version": "data_version", "image digest": "image_digest", "artefact sha256": "artefact_sha256"}
 _JOB = re.compile(r"/model/([A-Za-z0-9][A-Za-z0-9-]{0,62})/output/model\.tar\.gz\Z")
 
@@ -57,13 +57,16 @@ def _read(target: Target, version: approvals.Version) -> tuple[Facts, dict[str, 
         raise of_aws(error, version.arn) from error
     notes: dict[str, str] = package.get("CustomerMetadataProperties", {})
     gaps: dict[str, str] = {}
-    facts: Facts = {"metrics": {k: float(v) for k, v in notes.items() if NUMBER.match(v) and k not in PLAIN.values()}}
+    facts: Facts = {"metrics": metrics_of(notes)}
     if not facts["metrics"]:
         facts["metrics"], gaps["metrics"] = None, "its metadata has no metrics"
     for part, key in PLAIN.items():
         facts[part] = notes.get(key) or None
         if facts[part] is None:
             gaps[part] = f"its metadata has no {key}"
+    facts["commit"] = said if (said := commit_of(package)) != UNKNOWN_COMMIT else None
+    if facts["commit"] is None:
+        gaps["commit"] = "nobody said which, when the app that trained it was deployed"
     for part, key, take in (("columns", "schema_uri", columns), ("gates", "gate_uri", gates)):
         facts[part], why = _object(target, notes.get(key, ""), key, take)
         if why:

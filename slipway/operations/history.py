@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from slipway.operations.approvals import read_approval
 from slipway.operations.target import Items, Target
+from slipway_lambda.contracts.approval import read_approval
 from slipway_lambda.contracts.ledger import attempt_key, release_key
 from slipway_lambda.contracts.release import Attempt
 
@@ -46,6 +46,12 @@ def _of_record(item: Mapping[str, Any]) -> dict[str, Any]:
         "trigger": item.get("trigger", ""),
         "from_version": item.get("from_version") or None,
         "approval": read_approval(words) if words else None,
+        "approved_by": item.get("approved_by", ""),
+        "data_version": item.get("data_version", ""),
+        "commit": item.get("commit", ""),
+        "image_digest": item.get("image_digest", ""),
+        "artefact_sha256": item.get("artefact_sha256", ""),
+        "metrics": item.get("metrics"),
         "asked_by": item.get("asked_by", ""),
         "asked_reason": item.get("asked_reason", ""),
         "cause": item.get("cause", ""),
@@ -53,8 +59,17 @@ def _of_record(item: Mapping[str, Any]) -> dict[str, Any]:
         "alarms": item.get("alarms"),
         "requests": item.get("requests"),
         "served_by": item.get("served_by", ""),
+        "trial": _trial(item),
         "execution": item.get("execution", ""),
     }
+
+
+def _trial(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The judge's last word, and what the challenger had answered by then; None where nothing was tried."""
+    if not item.get("trial"):
+        return None
+    told = {key: item.get(f"trial_{key}") for key in ("share_percent", "requests", "failures")}
+    return {"reason": item["trial"], **told}
 
 
 def _of_attempt(item: Mapping[str, Any], status_of: Callable[[str], str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from slipway.operations import ledger
+from slipway.operations import ledger, trials
 from slipway.operations.errors import of_aws
 from slipway.operations.planning import deployed_spec, endpoint
 from slipway.operations.sentence import duration
@@ -15,6 +15,7 @@ from slipway.operations.target import Items, Target
 from slipway_lambda.contracts.ledger import ABORT_REASON, attempt_key
 from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.contracts.scaling import live_count
+from slipway_lambda.contracts.shift import steps_of, whole_instances
 
 PAGE = 200
 GONE = "GONE"
@@ -35,6 +36,7 @@ def read_progress(target: Target) -> dict[str, Any] | None:
         "version": version_of(target.items(), owner),
         "state": current_state(target, owner),
         "strategy": spec.strategy,
+        "trial": trials.read_trial(target, spec, seen, owner),
         "shift": shift(spec, seen, target.where.now()),
         "alarms": states,
         "verdict": verdict(seen, states, aborted=ABORT_REASON in lock),
@@ -75,23 +77,46 @@ def shift(spec: ReleaseSpec, seen: Mapping[str, Any], now: datetime) -> dict[str
     variant: Mapping[str, Any] = next(iter(pending.get("ProductionVariants", [])), {})
     status: Mapping[str, Any] = next(iter(variant.get("VariantStatus", [])), {})
     baking = _BAKING.search(status.get("StatusMessage", ""))
-    on_new = min(int(baking[2]), spec.instance_count) if baking else 0 if status.get("Status") == "Creating" else None
+    count = _whole(spec, variant)
+    on_new = min(int(baking[2]), count) if baking else _before_a_bake(spec, variant, str(status.get("Status", "")))
     left = None
     if baking and isinstance(begun := status.get("StartTime"), datetime):
         left = max(0, ceil(int(baking[1]) - (now - begun).total_seconds()))
-    steps = {"all_at_once": 1, "canary": 2}.get(spec.strategy)
-    full = on_new == spec.instance_count
     return {
         "endpoint_status": seen.get("EndpointStatus", ""),
         "config": pending.get("EndpointConfigName", ""),
         "phase": status.get("Status", ""),
         "message": status.get("StatusMessage", ""),
-        "step": None if not baking or steps is None else steps if full else 1,
-        "steps": steps,
-        "new_percent": None if on_new is None else round(100 * on_new / spec.instance_count),
+        **_step(spec, count, on_new, baking=bool(baking)),
+        "new_percent": None if on_new is None else round(100 * on_new / count),
         "bake_seconds_left": left,
         "instances": [variant.get("CurrentInstanceCount"), variant.get("DesiredInstanceCount")],
     }
+
+
+def _whole(spec: ReleaseSpec, variant: Mapping[str, Any]) -> int:
+    """Instances that the new fleet will have: as many as it was asked for, which scaling may have changed; a rolling
+    one is asked for in batches.
+    """
+    return int((spec.strategy != "rolling" and variant.get("DesiredInstanceCount")) or spec.instance_count)
+
+
+def _before_a_bake(spec: ReleaseSpec, variant: Mapping[str, Any], phase: str) -> int | None:
+    """Instances that take traffic while the next ones start; a second whole fleet takes none before it is whole."""
+    if phase == "Creating":
+        return int(variant.get("CurrentInstanceCount") or 0) if spec.strategy == "rolling" else 0
+    return None
+
+
+def _step(spec: ReleaseSpec, count: int, on_new: int | None, *, baking: bool) -> dict[str, int | None]:
+    """`step` is the one that bakes, or of a rolling update the batch that starts; 1 of 1 for a strategy without any."""
+    percent = {"canary": spec.canary_percent, "linear": spec.step_percent, "rolling": spec.batch_percent}
+    size = whole_instances(count, percent[spec.strategy]) if spec.strategy in percent else count
+    steps = 2 if spec.strategy == "canary" else steps_of(count, size)
+    if on_new is None or not (baking or (spec.strategy == "rolling" and on_new)):
+        return {"step": None, "steps": steps}
+    begun = steps_of(on_new, size) if baking else steps_of(on_new, size) + 1
+    return {"step": steps if on_new >= count else min(begun, steps), "steps": steps}
 
 
 def verdict(seen: Mapping[str, Any], alarms: Mapping[str, str], *, aborted: bool) -> str:
@@ -113,6 +138,8 @@ def line(found: Mapping[str, Any]) -> str:
     """One line for people."""
     version = f"v{found['version']}" if found["version"] is not None else "a version"
     parts = [f"{version} by {found['strategy']}", str(found["state"])]
+    if trial := found["trial"]:
+        parts += trials.words(trial)
     if moving := found["shift"]:
         if moving["step"]:
             parts.append(f"step {moving['step']} of {moving['steps']}")

@@ -1,14 +1,15 @@
 """A plan in one sentence. Pure."""
 
 from math import ceil
-from typing import Any
 
+from slipway.config.prices import Price
+from slipway.operations.costs import cost_words, instance_minutes, more_instances, shift_seconds, trial_seconds
 from slipway.operations.planning import Preview
 from slipway_lambda.contracts.release import Decision, ReleaseSpec
 
 
-def sentence(preview: Preview) -> str:
-    """What would move, how, guarded by what, with what capacity. Costs are left out: no price is known here."""
+def sentence(preview: Preview, price: Price | None = None) -> str:
+    """What would move, how, guarded by what, with what capacity, at what cost; without a price in instance-minutes."""
     plan, spec = preview.plan, preview.spec
     name, now, then = spec.model, preview.live_version, preview.version
     decision = plan["decision"]
@@ -24,21 +25,8 @@ def sentence(preview: Preview) -> str:
     if decision in {Decision.CREATE, Decision.CLEAR}:
         return f"{name} {then} is the first version in {spec.environment}: its endpoint is created with {fleet}."
     move = f"{name} stays at {then}" if decision == Decision.RESPEC else f"{name} moves {now or '?'} → {then}"
-    more = f"{_capacity(preview)}{_scaling(spec)}"
-    return f"{move} in {spec.environment}: {plan['strategy_words']}; {_guard(spec.alarm_names)}; {more}."
-
-
-def shift_seconds(deployment: dict[str, Any], instances: int) -> int:
-    """How long SageMaker shifts and bakes once the new instances have started, by UpdateEndpoint's DeploymentConfig."""
-    if rolling := deployment.get("RollingUpdatePolicy"):
-        batches = ceil(instances / _size(rolling["MaximumBatchSize"], instances))
-        return batches * int(rolling["WaitIntervalInSeconds"])
-    policy = deployment["BlueGreenUpdatePolicy"]
-    routing = policy["TrafficRoutingConfiguration"]
-    waits = {"ALL_AT_ONCE": 0, "CANARY": 1}.get(routing["Type"])
-    if waits is None:  # LINEAR bakes after each step but the last, after which the old fleet waits
-        waits = ceil(instances / _size(routing["LinearStepSize"], instances)) - 1
-    return waits * int(routing.get("WaitIntervalInSeconds", 0)) + int(policy.get("TerminationWaitInSeconds", 0))
+    means = f"{plan['strategy_words']}; {_guard(spec.alarm_names)}; {_capacity(preview, price)}{_scaling(spec)}"
+    return f"{move} in {spec.environment}: {means}."
 
 
 def duration(seconds: float) -> str:
@@ -46,11 +34,6 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{ceil(seconds)} s"
     return f"{ceil(seconds / 60)} min" if seconds < 7200 else f"{ceil(seconds / 360) / 10:g} h"
-
-
-def _size(size: dict[str, Any], instances: int) -> float:
-    value = float(size["Value"])
-    return max(value if size["Type"] == "INSTANCE_COUNT" else instances * value / 100, 1e-9)
 
 
 def _kinds(spec: ReleaseSpec) -> str:
@@ -69,16 +52,14 @@ def _scaling(spec: ReleaseSpec) -> str:
     return f"; {spec.instance_count} instances are live, and scaling between {limits} rests meanwhile"
 
 
-def _capacity(preview: Preview) -> str:
+def _capacity(preview: Preview, price: Price | None) -> str:
     spec, deployment = preview.spec, preview.plan["deployment_config"]
     time = duration(shift_seconds(deployment, spec.instance_count))
-    if rolling := deployment.get("RollingUpdatePolicy"):
-        more = ceil(_size(rolling["MaximumBatchSize"], spec.instance_count))
-        return f"{more} more × {_kinds(spec)} at a time, for about {time} and the start of each batch"
-    more = spec.instance_count
-    if "trial_config" in preview.plan and spec.trial is not None:
-        return (
-            f"doubles capacity ({more} more × {_kinds(spec)}) for at most {duration(spec.trial.seconds)}, and"
-            f" trebles it while fleets are exchanged: at the trial's beginning, and for about {time} at its end"
-        )
-    return f"doubles capacity ({more} more × {_kinds(spec)}) for about {time} and the start of the new fleet"
+    more, cost = more_instances(deployment, spec.instance_count), cost_words(instance_minutes(preview), price)
+    whole = f"{more} more × {_kinds(spec)}"
+    if "RollingUpdatePolicy" in deployment:
+        return f"{whole} at a time, for about {time} and the start of each batch, costs {cost}"
+    if trial := trial_seconds(preview):
+        times = f"for a trial of up to {duration(trial)}, then triples it for about {time}"
+        return f"doubles capacity ({whole}) {times} and the start of the new fleet, costs at most {cost}"
+    return f"doubles capacity ({whole}) for about {time} and the start of the new fleet, costs {cost}"

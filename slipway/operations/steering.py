@@ -1,4 +1,6 @@
-"""A person's wishes that stand in the ledger: an abort in the lock, and a hold. The release machine honours them."""
+"""A person's wishes that stand in the ledger: in the lock an abort, or that a trial be hurried, and a hold. The release
+machine honours them.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,19 +13,19 @@ from slipway_lambda.attributes import to_item
 from slipway_lambda.contracts import ledger
 
 
-def under_way(target: Target) -> tuple[str, int | None]:
-    """The execution that can still be aborted, and its version if it has come that far. Raises Failure."""
+def under_way(target: Target, verb: str = "abort") -> tuple[str, int | None]:
+    """The execution that can still be steered, and its version if it has come that far. Raises Failure."""
     items = target.items()
     owner = str(items.get(ledger.LOCK, {}).get("owner", ""))
     if not owner or target.execution(owner).get("status") != "RUNNING":
         raise _none(target, items)
     version = version_of(items, owner)
     if items[ledger.LOCK].get(ledger.SEALED_AT):
-        raise _too_late(target, version)
+        raise _too_late(target, version, verb)
     live = items.get(ledger.LIVE, {})
     attempt = items.get(ledger.attempt_key(version or 0), {})
     if version is not None and live.get("version") == version and _written_by(items, live, attempt):
-        raise _too_late(target, version)
+        raise _too_late(target, version, verb)
     return owner, version
 
 
@@ -35,13 +37,53 @@ def abort(target: Target, execution: str, *, who: str, reason: str) -> None:
     _write(
         target,
         "update_item",
-        lambda: _refused(target, execution),
+        lambda: _refused(target, execution, "abort"),
         Key=_key(target, ledger.LOCK),
         UpdateExpression=f"SET {ledger.ABORT_BY} = :who, {ledger.ABORT_REASON} = :reason",
         ConditionExpression=f"#owner = :execution AND attribute_not_exists({ledger.SEALED_AT})",
         ExpressionAttributeNames={"#owner": "owner"},
         ExpressionAttributeValues=to_item({":who": who, ":reason": reason, ":execution": execution}),
     )
+
+
+def promote(target: Target, execution: str, *, who: str, reason: str, full: bool) -> bool:
+    """Write the wish into the lock; False when somebody asked for as much before. Raises Failure when that execution
+    has it no more, or is to be aborted: an abort always wins.
+    """
+    unasked = f"attribute_not_exists({ledger.PROMOTE_REASON})"
+    free = f"({unasked} OR {ledger.PROMOTE_FULL} = :no)" if full else unasked
+    values = {":who": who, ":reason": reason, ":full": str(full).lower(), ":execution": execution}
+    refused = Failure("SLW518", "refused", fix="")
+    try:
+        _write(
+            target,
+            "update_item",
+            lambda: refused,
+            Key=_key(target, ledger.LOCK),
+            UpdateExpression=f"SET {ledger.PROMOTE_BY} = :who, {ledger.PROMOTE_REASON} = :reason,"
+            f" {ledger.PROMOTE_FULL} = :full",
+            ConditionExpression=f"#owner = :execution AND attribute_not_exists({ledger.SEALED_AT})"
+            f" AND attribute_not_exists({ledger.ABORT_REASON}) AND {free}",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues=to_item(values | ({":no": "false"} if full else {})),
+        )
+    except Failure as failure:
+        if failure is not refused:
+            raise
+        _why_not_promoted(target, execution)
+        return False
+    return True
+
+
+def _why_not_promoted(target: Target, execution: str) -> None:
+    items = target.items()
+    lock = items.get(ledger.LOCK, {})
+    if lock.get("owner") != execution or ledger.SEALED_AT in lock:
+        raise _refused(target, execution, "promote")
+    if ledger.ABORT_REASON in lock:
+        what = f"An abort of this release was asked for, by {lock.get(ledger.ABORT_BY)}: {lock[ledger.ABORT_REASON]}."
+        fix = "let it end (slipway status -w); then slipway retry, if it is still wanted"
+        raise Failure("SLW522", what, where=execution, fix=fix)
 
 
 def pause(target: Target, *, who: str, reason: str) -> None:
@@ -90,17 +132,18 @@ def _none(target: Target, items: Items) -> Failure:
     return Failure("SLW518", f"No release of {target.label} is under way.", where=target.endpoint, fix=fix)
 
 
-def _refused(target: Target, execution: str) -> Failure:
+def _refused(target: Target, execution: str, verb: str) -> Failure:
     """Why the wish was not written: the release has ended meanwhile, or is past the point of return."""
     items = target.items()
     lock = items.get(ledger.LOCK, {})
     if lock.get("owner") == execution and lock.get(ledger.SEALED_AT):
-        return _too_late(target, version_of(items, execution))
+        return _too_late(target, version_of(items, execution), verb)
     return _none(target, items)
 
 
-def _too_late(target: Target, version: int | None) -> Failure:
-    what = f"{f'v{version}' if version else 'The version'} is live and recorded: it is too late to abort its release."
+def _too_late(target: Target, version: int | None, verb: str) -> Failure:
+    who = f"v{version}" if version else "The version"
+    what = f"{who} is live and recorded: it is too late to {verb} its release."
     return Failure(
         "SLW519", what, where=target.endpoint, fix=f"go back: slipway rollback {target.model.name} --reason WHY"
     )

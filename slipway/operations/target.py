@@ -1,12 +1,14 @@
 """One model in one environment: what an operator's verb works on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slipway.config.loader import Declarations
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Role
+from slipway.config.prices import Price
 from slipway.operations import ledger
 from slipway.operations.errors import Failure, of_aws
 from slipway.operations.outputs import Outputs, declared_model, outputs
@@ -23,6 +25,8 @@ class Target:
     environment: Environment
     model: Model
     outputs: Outputs
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """Of an instance, by its type; those that are declared."""
 
     @property
     def label(self) -> str:
@@ -82,4 +86,4 @@ def target(root: Path, declared: Declarations, model: str, environment: str | No
     chosen = declared_model(declared.models, model)
     place = environment_of(declared, environment)
     where = find(root, place, aws=aws)
-    return Target(where, place, chosen, outputs(where, declared.platform, place, chosen))
+    return Target(where, place, chosen, outputs(where, declared.platform, place, chosen), declared.platform.prices)

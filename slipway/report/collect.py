@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from slipway.operations import approvals
 from slipway.report.asl import graph
 from slipway.report.facts import (
     Approval,
@@ -21,6 +20,7 @@ from slipway.report.facts import (
     Split,
     Traffic,
 )
+from slipway_lambda.contracts.approval import read_approval
 
 T = TypeVar("T")
 MINUTE = 60
@@ -131,7 +131,7 @@ def words(sources: Sources) -> list[Approval]:
             out += kept
             continue
         package = sagemaker.describe_model_package(ModelPackageName=one["ModelPackageArn"])
-        said = approvals.read_approval(package.get("ApprovalDescription", ""))
+        said = read_approval(package.get("ApprovalDescription", ""))
         status = str(package.get("ModelApprovalStatus", ""))
         out.append(Approval(one["ModelPackageVersion"], status, said["who"], said["when"], said["reason"]))
     return out

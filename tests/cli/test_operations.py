@@ -12,6 +12,7 @@ from slipway.operations.errors import Failure, of_aws
 from slipway.operations.outputs import declared_model, outputs
 from slipway.operations.status import ModelStatus, judge, read_status
 from slipway.operations.where import Where
+from slipway_lambda.contracts.approval import approval_text, read_approval
 
 
 def read(where: Where, declared: Declarations) -> ModelStatus:
@@ -170,14 +171,14 @@ def test_a_reason_too_long_to_be_kept_is_refused() -> None:
 
 
 def test_a_reason_is_kept_on_one_line_and_read_back() -> None:
-    text = approvals.approval_text(
+    text = approval_text(
         approvals.clean_reason("beats v2\n | by 1 %"), "arn:aws:iam::1:user/ada", "2026-01-01T00:00:00Z"
     )
     assert "\n" not in text
-    assert approvals.read_approval(text) == {
+    assert read_approval(text) == {
         "reason": "beats v2 | by 1 %", "who": "arn:aws:iam::1:user/ada", "when": "2026-01-01T00:00:00Z",
     }  # fmt: skip
-    assert approvals.read_approval("by hand") == {"reason": "by hand", "who": "", "when": ""}
+    assert read_approval("by hand") == {"reason": "by hand", "who": "", "when": ""}
 
 
 def version(number: int = 3, status: str = "Completed") -> approvals.Version:

@@ -688,3 +688,18 @@ def test_any_value_in_any_field_gives_declarations_or_a_declaration_error(
         load(tmp_path)
     except DeclarationError as error:
         assert all(f.why and f.fix and f.render().isprintable() for f in error.faults)
+
+
+@pytest.mark.parametrize(
+    ("prices", "code", "field"),
+    [
+        ("{ ml.m5.large: { per_hour: 0 } }", Code.OUT_OF_RANGE, "prices.ml.m5.large.per_hour"),
+        ("{ ml.m5.large: { per_hour: 1, currency: usd } }", Code.BAD_FORMAT, "prices.ml.m5.large.currency"),
+        ("{ m5: { per_hour: 1 } }", Code.BAD_FORMAT, "prices.m5"),
+    ],
+)
+def test_a_price_that_is_none_is_told(
+    broken: Callable[..., tuple[Fault, ...]], prices: str, code: Code, field: str
+) -> None:
+    (fault,) = broken("platform", ("environments:", f"prices: {prices}\nenvironments:"))
+    assert (fault.code, fault.field) == (code, field)

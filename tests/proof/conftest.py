@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import App, Stage
 from aws_cdk import Environment as CdkEnvironment
 
+from release_proof.definition import definition_of
 from release_proof.machine import Bench
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Notifications
@@ -72,23 +73,7 @@ def _synthesised(root: Path, outdir: Path, rollout: dict[str, Any], **members: A
     )
     stack = ReleaseStack(stage, "Release", model=model, foundation=foundation, images=registry.images)
     template = app.synth().get_nested_assembly("assembly-Dev").get_stack_artifact(stack.artifact_id).template
-    (machine,) = (r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine")
-    parsed: dict[str, Any] = json.loads(_flat(machine["Properties"]["DefinitionString"], template))
-    return parsed
-
-
-def _flat(value: Any, template: dict[str, Any]) -> str:
-    if isinstance(value, str):
-        return value
-    ((function, argument),) = value.items()
-    if function == "Fn::Join":
-        return str(argument[0]).join(_flat(part, template) for part in argument[1])
-    if function == "Ref":
-        return {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}.get(argument, argument)
-    if function == "Fn::GetAtt":
-        handler = template["Resources"][argument[0]]["Properties"].get("Handler")
-        return str(handler or ".".join(argument))
-    return str(argument["OutputName"] if isinstance(argument, dict) else argument)
+    return definition_of(template, account=ACCOUNT, region=REGION)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from slipway.config.model import Model
 from slipway_constructs.workflow.chain import expression
 from slipway_constructs.workflow.patience import retry_call
 from slipway_constructs.workflow.training_places import Places
+from slipway_lambda.contracts.registry import UNKNOWN_COMMIT
 
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
 RESPONSE_TYPES = ["text/csv", "application/json"]
@@ -32,11 +33,15 @@ _PROPERTIES = """$merge($append([{
 
 
 class Registration:
-    """The states around the registry. The group must be there already: it is a resource of the Registry stack."""
+    """The states around the registry. The group must be there already: it is a resource of the Registry stack.
 
-    def __init__(self, scope: Construct, *, model: Model) -> None:
+    `commit`: of this app, written into every version it registers.
+    """
+
+    def __init__(self, scope: Construct, *, model: Model, commit: str = UNKNOWN_COMMIT) -> None:
         self._scope = scope
         self._model = model
+        self._commit = commit
         self._group = names.package_group(model)
 
     def find_champion(self) -> tasks.CallAwsService:
@@ -127,7 +132,7 @@ class Registration:
                 "ModelDataQuality": _baseline(),
             },
             "DriftCheckBaselines": {"ModelDataQuality": _baseline()},
-            "MetadataProperties": {"GeneratedBy": expression("$states.context.Execution.Id")},
+            "MetadataProperties": {"GeneratedBy": expression("$states.context.Execution.Id"), "CommitId": self._commit},
             "CustomerMetadataProperties": expression(_PROPERTIES),
         }
 

@@ -14,8 +14,8 @@ Keys `pk` and `sk` are strings. Items:
 | `execution#<arn>` | `told` | that the end of this execution was told |
 
 What is live: `version` (number), `package_arn`, `config` and `model` (names), `image_digest`, `artefact_sha256`,
-`approval`, the package's `…_uri` properties (baselines, golden records, evaluation), `previous_config`, `verified`
-(configs, newest first), `released_at` (epoch s), `fence`.
+`data_version`, `commit`, `approval`, `approved_by`, the package's `…_uri` properties (baselines, golden records,
+evaluation), `previous_config`, `verified` (configs, newest first), `execution` (ARN), `released_at` (epoch s), `fence`.
 
 The lock is a lease: its owner renews `expires_at` before each change of the endpoint, on the condition that it is
 still the owner. `listener`: the task token by which it waits for the endpoint to change; `unheard` stands there when
@@ -26,7 +26,9 @@ later wish is refused.
 
 The record of a release: `version`, `package_arn`, `config`, `strategy`, `strategy_words`, `from_version` (0: none) and
 `from_config`, `trigger` and, where a person asked, `asked_by` and `asked_reason`; `approval_words` (ApprovalDescription
-at that time), `alarms` (names of those that guarded it), `outcome` (contracts.release.Outcome) with its `cause`,
+at that time) and `approved_by` (ARN; empty: nobody is named); `data_version`, `commit`, `image_digest`,
+`artefact_sha256` and `metrics` (name → number) of the version; `alarms` (names of those that guarded it), `outcome`
+(contracts.release.Outcome) with its `cause`,
 `requests` (answered by the version while it was judged), `served_by` (instances by type, where it went live),
 `started_at`, `ended_at` (epoch s), `execution` (ARN). Of a trial also `trial` (its judge's last sentence),
 `trial_share_percent`, `trial_requests` and `trial_failures` (of the challenger, at its last share). Of an execution

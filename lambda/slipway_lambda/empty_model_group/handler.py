@@ -6,15 +6,15 @@ from typing import Any
 from slipway_lambda.contracts.teardown import TAG, YES
 from slipway_lambda.custom_resource import Answer, respond
 from slipway_lambda.events import take
-from slipway_lambda.ports.versions import SageMakerVersions, Versions
+from slipway_lambda.ports.groups import Groups, SageMakerGroups
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """Only deleting it does anything."""
-    respond(event, lambda: carry_out(event, SageMakerVersions()), context.log_stream_name)
+    respond(event, lambda: carry_out(event, SageMakerGroups()), context.log_stream_name)
 
 
-def carry_out(event: Mapping[str, Any], versions: Versions) -> Answer:
+def carry_out(event: Mapping[str, Any], versions: Groups) -> Answer:
     """As the handler, on any port. A group that is not tagged as one to empty is left alone."""
     properties = take(event, "ResourceProperties", dict)
     arn, group = take(properties, "GroupArn", str), take(properties, "GroupName", str)

@@ -66,7 +66,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
         "minimum_requests": spec.minimum_requests if shifts else 0,
         "attempt_item": _attempt_item(spec, package, wanted, now, of_version=plan.decision is not Decision.END_TRIAL),
         "record_item": _record_item(spec, package, wanted, now, by=(strategy, words)),
-        "live_item": {**_key(spec, ledger.LIVE), **to_item(requests.live_record(package, wanted, now.live))},
+        "live_item": {
+            **_key(spec, ledger.LIVE),
+            **to_item({**requests.live_record(package, wanted, now.live), "execution": now.execution}),
+        },
     }
 
 
@@ -141,6 +144,12 @@ def _record_item(
             "from_version": live_version(now) or 0,
             "from_config": now.endpoint.get("EndpointConfigName", ""),
             "approval_words": package.approval_words,
+            "approved_by": package.approved_by,
+            "data_version": package.data_version,
+            "commit": package.commit,
+            "image_digest": package.digest,
+            "artefact_sha256": package.artefact_sha256,
+            "metrics": package.metrics,
             "alarms": spec.alarm_names,
         }
     )

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from slipway_lambda.contracts.approval import read_approval
+from slipway_lambda.contracts.registry import UNKNOWN_COMMIT, commit_of, data_version_of, metrics_of
+
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 HEX = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -29,6 +32,11 @@ class Package:
     faults: tuple[str, ...] = field(default=())
     approval_words: str = ""
     """ApprovalDescription as it stands: who approved, when and why."""
+    approved_by: str = ""
+    """Empty where nobody is named."""
+    data_version: str = ""
+    commit: str = UNKNOWN_COMMIT
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_package(description: Mapping[str, Any]) -> Package:
@@ -70,4 +78,18 @@ def read_package(description: Mapping[str, Any]) -> Package:
         uris={k: v for k, v in notes.items() if k.endswith("_uri")},
         faults=tuple(faults),
         approval_words=description.get("ApprovalDescription", ""),
+        approved_by=_approved_by(description),
+        data_version=data_version_of(description),
+        commit=commit_of(description),
+        metrics=metrics_of(notes),
     )
+
+
+def _approved_by(description: Mapping[str, Any]) -> str:
+    """As the approval's words name them; else who changed the version last, as long as no release has marked it since:
+    who registers does not approve.
+    """
+    named = read_approval(description.get("ApprovalDescription", ""))["who"]
+    if named or "ModelLifeCycle" in description:
+        return named
+    return str(description.get("LastModifiedBy", {}).get("IamIdentity", {}).get("Arn", ""))

@@ -1,33 +1,39 @@
-"""Model package groups and their versions, as SageMaker has them."""
+"""Versions of a model package group, as the registry lists them."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from slipway_lambda.ports.clients import client
 
 
 class Versions(Protocol):
-    """Reads a group's tags; lists and deletes its versions."""
+    """Lists versions and sets their lifecycle stage."""
 
-    def tags(self, group_arn: str) -> dict[str, str]:
-        """Of the group."""
+    def approved(self, group: str) -> Iterator[dict[str, Any]]:
+        """ModelPackageSummary of every approved version, newest first."""
 
-    def of_group(self, group: str) -> Iterator[str]:
-        """ARNs of the versions; none where there is no group."""
-
-    def delete(self, version_arn: str) -> None:
-        """Delete a version."""
+    def mark(self, arn: str, stage: str, status: str, description: str) -> None:
+        """Set a version's lifecycle stage; nothing else of it changes."""
 
 
-class SageMakerVersions:
+class RegistryVersions:
     """The real ones."""
 
-    def tags(self, group_arn: str) -> dict[str, str]:
-        return {t["Key"]: t["Value"] for t in client("sagemaker").list_tags(ResourceArn=group_arn)["Tags"]}
+    def approved(self, group: str) -> Iterator[dict[str, Any]]:
+        pages = (
+            client("sagemaker")
+            .get_paginator("list_model_packages")
+            .paginate(
+                ModelPackageGroupName=group,
+                ModelApprovalStatus="Approved",
+                SortBy="CreationTime",
+                SortOrder="Descending",
+            )
+        )
+        return (version for page in pages for version in page["ModelPackageSummaryList"])
 
-    def of_group(self, group: str) -> Iterator[str]:
-        pages = client("sagemaker").get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-        return (p["ModelPackageArn"] for page in pages for p in page["ModelPackageSummaryList"])
-
-    def delete(self, version_arn: str) -> None:
-        client("sagemaker").delete_model_package(ModelPackageName=version_arn)
+    def mark(self, arn: str, stage: str, status: str, description: str) -> None:
+        client("sagemaker").update_model_package(
+            ModelPackageArn=arn,
+            ModelLifeCycle={"Stage": stage, "StageStatus": status, "StageDescription": description[:1024]},
+        )

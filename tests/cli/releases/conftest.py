@@ -1,6 +1,7 @@
 """An environment with version 2 live, 3 approved, 1 the way back: registry, ledger and machine answer from memory."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -60,6 +61,7 @@ class Platform:
         self.packages = {n: self._package(n) for n in (1, 2, 3)}
         self.executions: dict[str, dict[str, Any]] = {}
         self.states = ["Begin", "Let it work"]
+        self.events: list[dict[str, Any]] = []
         self.ledger: dict[str, dict[str, Any]] = {}
         self.on_start: Callable[[str], None] = lambda name: None
         verified = [{"config": self.config(n), "version": n} for n in (2, 1)]
@@ -85,6 +87,7 @@ class Platform:
             ("sagemaker", "describe_endpoint_config"): {
                 "ProductionVariants": [{"VariantName": "main", "InstanceType": "ml.m5.large"}]
             },
+            ("service-quotas", "list_aws_default_service_quotas"): lambda **_: {"Quotas": []},
             ("service-quotas", "list_service_quotas"): lambda **_: {
                 "Quotas": [
                     {"QuotaName": "ml.m5.large for endpoint usage", "QuotaCode": "L-1", "Value": float(self.quota)}
@@ -99,6 +102,7 @@ class Platform:
                 "events": [
                     {"id": n, "stateEnteredEventDetails": {"name": name}} for n, name in enumerate(self.states, 1)
                 ]
+                + self.events
             },
         }
         self.endpoint: dict[str, Any] = {
@@ -143,6 +147,7 @@ class Platform:
             "ModelPackageVersion": number,
             "ModelPackageStatus": "Completed",
             "ModelApprovalStatus": "Approved",
+            "MetadataProperties": {"GeneratedBy": "arn:training", "CommitId": f"c0ffee{number}"},
             "ApprovalDescription": f"good {number} | by {ADA} at 2026-01-01T00:00:00Z",
             "InferenceSpecification": {"Containers": [container]},
             "CustomerMetadataProperties": {
@@ -170,12 +175,29 @@ class Platform:
         half = len(items) // 2
         return {"Items": items[half:]} if ExclusiveStartKey else {"Items": items[:half], "LastEvaluatedKey": {"pk": 1}}
 
-    def _update(self, Key: Any, ExpressionAttributeValues: Any, **_: Any) -> Any:
+    def _update(
+        self, Key: Any, UpdateExpression: str, ConditionExpression: str, ExpressionAttributeValues: Any, **_: Any
+    ) -> Any:
         values, held = from_item(ExpressionAttributeValues), self.ledger.get(Key["sk"]["S"], {})
-        if held.get("owner") != values[":execution"] or "sealed_at" in held:
+        if not self._holds(ConditionExpression, held, values):
             return self._error("ConditionalCheckFailedException", "no")
-        self.ledger[Key["sk"]["S"]] = {**held, "abort_by": values[":who"], "abort_reason": values[":reason"]}
+        sets = [part.split(" = ") for part in UpdateExpression.removeprefix("SET ").split(", ")]
+        self.ledger[Key["sk"]["S"]] = {**held, **{name: values[value] for name, value in sets}}
         return {}
+
+    @staticmethod
+    def _holds(condition: str, held: dict[str, Any], values: dict[str, Any]) -> bool:
+        """Terms joined by AND, of which one in brackets may be terms joined by OR."""
+
+        def one(term: str) -> bool:
+            if absent := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
+                return absent[1] not in held
+            name, value = term.split(" = ")
+            return name.removeprefix("#") in held and held[name.removeprefix("#")] == values[value]
+
+        terms = re.findall(r"\(.+ OR .+\)|attribute_not_exists\(\w+\)|#?\w+ = :\w+", condition)
+        assert " AND ".join(terms) == condition
+        return all(any(one(t) for t in (term[1:-1] if term[0] == "(" else term).split(" OR ")) for term in terms)
 
     def _put(self, Item: Any, **_: Any) -> Any:
         item = from_item(Item)

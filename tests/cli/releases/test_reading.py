@@ -3,16 +3,19 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from slipway.config.prices import Price
+from slipway.operations.costs import instance_minutes, shift_seconds
 from slipway.operations.following import end_of
 from slipway.operations.history import entries
 from slipway.operations.planning import preview
 from slipway.operations.progress import read_progress, shift, verdict
-from slipway.operations.sentence import duration, sentence, shift_seconds
+from slipway.operations.sentence import duration, sentence
 from slipway.operations.target import Target
 from slipway_lambda.contracts.release import Trigger
 
@@ -49,6 +52,22 @@ def test_history_tells_every_release_newest_first(call: Call, platform: Any) -> 
     assert "bob — late" in out
     assert "alarm 5xx" in out
     assert "1 older; show them with --limit 3" in out
+
+
+def test_history_tells_what_a_version_was_made_of(call: Call, platform: Any) -> None:
+    made = {
+        "data_version": "d" * 64, "commit": "c0ffee", "image_digest": "sha256:" + "1" * 64,
+        "artefact_sha256": "2" * 64, "metrics": {"auc": 0.91, "rmse": 3}, "approved_by": "arn:ada",
+    }  # fmt: skip
+    trial = {"share_percent": 50, "requests": 900, "failures": 1}
+    tried = {"trial": "1 of 900 is not worse.", **{f"trial_{key}": value for key, value in trial.items()}}
+    recorded(platform, "a", approval_words="in the console", **made, **tried)
+    (found,) = json.loads(call("history", "flight-delays", "--json")[1])["releases"]
+    assert {key: found[key] for key in made} == made
+    assert found["trial"] == {"reason": "1 of 900 is not worse.", **trial}
+    out = call("history", "flight-delays")[1]
+    for words in ("auc 0.91, rmse 3", "data dddddddddddd", "c0ffee", "in the console — arn:ada", "1 of 900 is"):
+        assert words in out
 
 
 def test_history_without_a_release_says_so(call: Call, platform: Any) -> None:
@@ -112,6 +131,7 @@ def test_diff_tells_what_differs_and_what_is_the_same(call: Call, platform: Any,
         "columns": {"temp": [None, "2. number"]},
         "gates": {"absolute auc": [0.7, 0.75]},
         "hyperparameters": {"eta": ["0.2", "0.1"]},
+        "commit": ["c0ffee1", "c0ffee2"],
     }
     assert (found["same"], found["missing"]) == (["data version"], [])
     out = call("diff", "flight-delays", "1", "2")[1]
@@ -124,10 +144,12 @@ def test_diff_says_what_is_missing_rather_than_guessing(call: Call, platform: An
     runs["flight-delays/runs/2/gate.json"] = b"{not json"
     del runs["jobs"]["2-train"]
     del platform.packages[1]["CustomerMetadataProperties"]["data_version"]
+    del platform.packages[1]["MetadataProperties"]["CommitId"]
     platform.packages[2]["CustomerMetadataProperties"].pop("auc")
     found = json.loads(call("diff", "flight-delays", "1", "2", "--json")[1])
     assert {(m["version"], m["part"]): m["why"] for m in found["missing"]} == {
         (1, "data version"): "its metadata has no data_version",
+        (1, "commit"): "nobody said which, when the app that trained it was deployed",
         (1, "columns"): "s3://artefacts/flight-delays/runs/1/config/schema.json is gone",
         (2, "metrics"): "its metadata has no metrics",
         (2, "gates"): "s3://artefacts/flight-delays/runs/2/gate.json is not what a run writes",
@@ -156,13 +178,52 @@ def planned(target: Target, trigger: Trigger = Trigger.OPERATOR, number: int = 3
 def test_the_sentence_of_a_canary(platform: Any, target: Target) -> None:
     assert planned(target) == (
         "flight-delays moves 2 → 3 in dev: canary of 1 of 4 instances for 600 s, then 120 s with all traffic; guarded"
-        " by errors, latency; doubles capacity (4 more × ml.m5.large) for about 12 min and the start of the new fleet."
+        " by errors, latency; doubles capacity (4 more × ml.m5.large) for about 12 min and the start of the new fleet,"
+        " costs 48 instance-minutes."
     )
 
 
 def test_the_sentence_names_what_is_taken_for_want_of_capacity(platform: Any, target: Target) -> None:
     platform.declare(fallback_instance_types=("ml.m5.xlarge",))
     assert "doubles capacity (4 more × ml.m5.large, else ml.m5.xlarge)" in planned(target)
+
+
+def test_a_plan_with_a_price_says_what_it_costs(call: Call, platform: Any, checkout: Any) -> None:
+    facts = json.loads(call("plan", "flight-delays", "--json")[1])
+    assert (facts["extra_instance_minutes"], facts["cost"]) == (48, None)
+    facts = json.loads(call("plan", "flight-delays", "--hourly-price", "0.5", "--json")[1])
+    assert facts["cost"] == {"amount": 0.4, "currency": "USD", "per_hour": 0.5}
+    with (checkout / "platform.yaml").open("a") as file:
+        file.write("prices: { ml.m5.large: { per_hour: 0.134, currency: EUR } }\n")
+    assert "costs about 0.11 EUR at 0.134 EUR an hour each" in call("plan", "flight-delays")[1]
+    assert "costs about 0.40 EUR" in call("plan", "flight-delays", "--hourly-price", "0.5")[1]
+    platform.declare(instance_type="ml.c5.large")
+    assert "48 instance-minutes" in call("plan", "flight-delays")[1]
+    assert call("plan", "flight-delays", "--hourly-price", "-1")[0] == 2
+
+
+@dataclass
+class Trying:
+    """A deployed spec with a trial of two hours."""
+
+    spec: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.spec.as_dict(), "trial": {"seconds": 7200}}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.spec, name)
+
+
+def test_a_trial_costs_a_challenger_for_as_long_as_it_may_last(platform: Any, target: Target) -> None:
+    seen = preview(target, Trigger.OPERATOR, 3, "arn:package/3")
+    spec: Any = Trying(seen.spec)
+    untried = replace(seen, spec=spec)
+    assert instance_minutes(untried) == 48
+    tried = replace(untried, plan={**seen.plan, "trial_config": "t"})
+    assert instance_minutes(tried) == 4 * 120 + 2 * 48
+    assert "for a trial of up to 2 h, then triples it for about 12 min" in sentence(tried)
+    assert "costs at most about 4.80 USD" in sentence(tried, Price(per_hour=0.5))
 
 
 def test_other_sentences(platform: Any, target: Target) -> None:
@@ -247,6 +308,81 @@ def test_status_follows_a_release_under_way(call: Call, platform: Any, target: T
     assert (facts["version"], facts["alarms"]) == (3, {"errors": "OK", "latency": "OK"})
     platform.executions["run"]["status"] = "TIMED_OUT"  # its lock has not expired yet
     assert read_progress(target) is None
+
+
+@pytest.mark.parametrize(
+    ("strategy", "status", "on_new", "step", "percent"),
+    [
+        ("linear", "Creating", 0, (None, 4), 0),
+        ("linear", "Baking", 2, (1, 4), 25),
+        ("linear", "Baking", 6, (3, 4), 75),
+        ("linear", "Baking", 8, (4, 4), 100),
+        ("rolling", "Creating", 0, (None, 3), 0),
+        ("rolling", "Baking", 3, (1, 3), 38),
+        ("rolling", "Creating", 3, (2, 3), 38),
+        ("rolling", "ActivatingTraffic", 3, (None, 3), None),
+        ("rolling", "Baking", 8, (3, 3), 100),
+        ("all_at_once", "Baking", 8, (1, 1), 100),
+    ],
+)
+def test_steps_of_every_strategy(
+    platform: Any, strategy: str, status: str, on_new: int, step: tuple[int | None, int], percent: int | None
+) -> None:
+    platform.declare(strategy=strategy, instance_count=8, step_percent=25, batch_percent=40)
+    shifting(platform, status, baking(on_new, "canary") if status == "Baking" else "…", NOW)
+    (variant,) = platform.endpoint["PendingDeploymentSummary"]["ProductionVariants"]
+    variant |= {"CurrentInstanceCount": on_new, "DesiredInstanceCount": on_new if strategy == "rolling" else 8}
+    found = shift(platform.spec, platform.endpoint, NOW)
+    assert found is not None
+    assert ((found["step"], found["steps"]), found["new_percent"]) == (step, percent)
+
+
+def test_a_fleet_that_scaling_has_grown_is_counted_as_it_is(platform: Any) -> None:
+    shifting(platform, "Baking", baking(2, "canary"))
+    (variant,) = platform.endpoint["PendingDeploymentSummary"]["ProductionVariants"]
+    variant["DesiredInstanceCount"] = 10
+    found = shift(platform.spec, platform.endpoint, NOW)
+    assert found is not None
+    assert (found["step"], found["new_percent"]) == (1, 20)
+
+
+def judged(reason: str, first: int = 10) -> list[dict[str, Any]]:
+    """The judge's state as an execution's history has it, newest first."""
+    said = json.dumps({"Payload": {"word": "continue", "reason": reason, "weights": []}, "StatusCode": 200})
+    return [
+        {"id": first + 1, "previousEventId": first, "stateExitedEventDetails": {"name": "Judge the trial"}},
+        {"id": first, "taskSucceededEventDetails": {"output": said}},
+        {"id": first - 1, "taskSucceededEventDetails": {"output": "{}"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "events", "told"),
+    [
+        ("ab", judged("0 of 120 against 1 of 900."), "25 % of the traffic to the challenger; the judge: 0 of 120 ag"),
+        ("ab", judged("new", 20) + judged("old", 10), "the judge: new"),
+        ("ab", judged("x")[:1], "25 % of the traffic to the challenger; no alarm"),
+        ("ab", [], "25 % of the traffic to the challenger; no alarm"),
+        ("shadow", judged("too few"), "a copy of the traffic to the challenger; the judge: too few"),
+    ],
+)
+def test_status_shows_a_trial_by_its_shares_and_the_judges_last_word(
+    call: Call, platform: Any, strategy: str, events: list[dict[str, Any]], told: str
+) -> None:
+    platform.declare(strategy=strategy)
+    platform.at_work()
+    platform.events = events
+    champion = {"VariantName": "main", "CurrentWeight": 75.0, "CurrentInstanceCount": 4}
+    challenger = {"VariantName": "challenger", "CurrentWeight": 25.0}
+    ab = strategy == "ab"
+    platform.endpoint["ProductionVariants"] = [champion, challenger] if ab else [champion]
+    platform.endpoint["ShadowProductionVariants"] = [] if ab else [challenger]
+    assert told in call("status", "flight-delays")[1]
+    trial = json.loads(call("status", "flight-delays", "--json")[1])["models"][0]["release"]["trial"]
+    assert [s["percent"] for s in trial["sides"]] == ([75, 25] if ab else [100, 0])
+    platform.endpoint["ProductionVariants"], platform.endpoint["ShadowProductionVariants"] = [champion], []
+    after = json.loads(call("status", "flight-delays", "--json")[1])["models"][0]["release"]
+    assert after["trial"] is None
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_rollback_refuses_what_is_no_way_back(
     assert told in what
 
 
-@pytest.mark.parametrize("verb", ["rollback", "abort", "pause"])
+@pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "pause"])
 def test_a_grave_word_needs_a_reason(call: Call, platform: Any, verb: str) -> None:
     assert refused(call, platform, verb, "flight-delays")[0] == "SLW504"
 
@@ -280,3 +280,132 @@ def test_pause_and_resume(call: Call, platform: Any) -> None:
     assert "hold" not in platform.ledger
     assert platform.started == [{"trigger": "reconcile"}]
     assert refused(call, platform, "resume", "flight-delays")[0] == "SLW520"
+
+
+def trying(platform: Any, weight: float = 10.0) -> str:
+    """A trial of version 3 runs: a tenth of the traffic goes to it."""
+    platform.declare(strategy="ab")
+    owner: str = platform.at_work()
+    champion, challenger = ({"VariantName": n, "CurrentWeight": w} for n, w in (("main", 90.0), ("challenger", weight)))
+    platform.endpoint["ProductionVariants"] = [champion, challenger]
+    return owner
+
+
+def wish(platform: Any) -> tuple[Any, ...]:
+    return tuple(platform.ledger["lock"].get(f"promote_{part}") for part in ("by", "reason", "full"))
+
+
+@pytest.mark.parametrize(("more", "full"), [((), "false"), (("--full",), "true")])
+def test_promote_writes_the_wish_into_the_lock_of_the_trial_under_way(
+    call: Call, platform: Any, more: tuple[str, ...], full: str
+) -> None:
+    owner = trying(platform)
+    code, out, err = call("promote", "flight-delays", *more, *WHY, "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert (facts["execution"], facts["version"], facts["joined"]) == (owner, 3, False)
+    assert wish(platform) == (ADA, "late flights", full)
+    assert platform.ledger["lock"]["owner"] == owner
+    assert not platform.started
+
+
+@pytest.mark.fault("A26")
+def test_two_who_promote_take_one_step_and_the_whole_way_wins_over_a_step(call: Call, platform: Any, aws: Any) -> None:
+    trying(platform)
+    assert call("promote", "flight-delays", *WHY)[0] == 0
+    aws.answers["sts", "get_caller_identity"] = {"Arn": "arn:bob"}
+    assert json.loads(call("promote", "flight-delays", *WHY, "--json")[1])["joined"] is True
+    assert wish(platform) == (ADA, "late flights", "false")
+    assert json.loads(call("promote", "flight-delays", "--full", *WHY, "--json")[1])["joined"] is False
+    assert wish(platform) == ("arn:bob", "late flights", "true")
+    code, out, _ = call("promote", "flight-delays", *WHY)
+    assert (code, "is already asked" in out) == (0, True)
+    assert wish(platform)[2] == "true"
+
+
+def shifting_now(p: Any) -> None:
+    trying(p)
+    p.endpoint["PendingDeploymentSummary"] = {"ProductionVariants": [{"VariantName": "main"}]}
+
+
+def rolling_back(p: Any) -> None:
+    trying(p)
+    p.executions["run"]["input"] = json.dumps({"trigger": "rollback"})
+
+
+@pytest.mark.fault("A28")
+@pytest.mark.parametrize(
+    ("prepare", "code", "told", "fix"),
+    [
+        (lambda p: None, "SLW518", "No release", "rollback"),
+        (lambda p: p.at_work(), "SLW521", "its strategy is canary, and SageMaker cannot hurry", "slipway abort"),
+        (lambda p: (trying(p), p.ledger.pop("live")), "SLW521", "no champion", "slipway abort"),
+        (lambda p: (trying(p), p.ledger["live"].update(version=3, fence=2)), "SLW521", "another endpoint", "abort"),
+        (rolling_back, "SLW521", "it is a rollback", "abort"),
+        (shifting_now, "SLW521", "its trial is over", "abort"),
+        (lambda p: (trying(p), p.ledger["lock"].update(abort_by="bob", abort_reason="5xx")), "SLW522", "by bob: 5xx",
+         "slipway retry"),
+        (lambda p: (trying(p), p.ledger["live"].update(version=3, fence=3)), "SLW519", "too late to promote",
+         "rollback"),
+    ],
+)  # fmt: skip
+def test_promote_is_refused_where_nothing_can_be_hurried(
+    call: Call, platform: Any, prepare: Callable[[Any], Any], code: str, told: str, fix: str
+) -> None:
+    prepare(platform)
+    got, what, way = refused(call, platform, "promote", "flight-delays", *WHY)
+    assert got == code
+    assert told in what
+    assert fix in way
+
+
+def test_promoting_a_release_that_just_ended_writes_nothing(call: Call, platform: Any, aws: Any) -> None:
+    trying(platform)
+    aws.answers["sts", "get_caller_identity"] = lambda: platform.put("lock", fence=3) or {"Arn": ADA}
+    code, _, err = call("promote", "flight-delays", *WHY)
+    assert (code, "SLW518" in err, wish(platform)) == (1, True, (None, None, None))
+
+
+def test_promote_watches_to_the_end(call: Call, platform: Any, aws: Any) -> None:
+    trying(platform)
+    write = aws.answers["dynamodb", "update_item"]
+
+    def judged(**request: Any) -> Any:
+        platform.executions["run"] = {"status": "FAILED", "cause": '{"outcome": "rolled_back", "cause": "WORSE"}'}
+        return write(**request)
+
+    aws.answers["dynamodb", "update_item"] = judged
+    code, _, err = call("promote", "flight-delays", *WHY, "-w")
+    assert (code, "SLW515" in err, "WORSE" in err) == (1, True, True)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "approve",
+        "reject",
+        "plan",
+        "release",
+        "promote",
+        "abort",
+        "rollback",
+        "retry",
+        "pause",
+        "resume",
+        "history",
+        "diff",
+    ],
+)
+def test_every_verb_tells_what_it_does_and_takes_json(call: Call, verb: str) -> None:
+    code, out, _ = call(verb, "--help")
+    assert code == 0
+    assert "--json" in out
+
+
+def test_rejecting_what_is_live_says_that_it_stays_live(call: Call, platform: Any, aws: Any) -> None:
+    written = []
+    aws.answers["sagemaker", "update_model_package"] = lambda **asked: written.append(asked) or {}
+    code, _, err = call("reject", "flight-delays@2", *WHY)
+    assert (code, "v2 is live in dev and stays so" in err, "slipway rollback flight-delays" in err) == (0, True, True)
+    assert [w["ModelApprovalStatus"] for w in written] == ["Rejected"]
+    assert "stays so" not in call("reject", "flight-delays@3", *WHY)[2]

@@ -19,6 +19,7 @@ from aws_cdk import App, Stage
 from aws_cdk import Environment as CdkEnvironment
 from ministack.services import stepfunctions
 
+from release_proof.definition import definition_of as plain_definition
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Notifications
 from slipway_lambda.aim_alarms.handler import aim
@@ -98,9 +99,7 @@ def definition(template: dict[str, Any]) -> dict[str, Any]:
 
 def definition_of(template: dict[str, Any]) -> dict[str, Any]:
     """The machine of a template."""
-    (machine,) = (r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine")
-    parsed: dict[str, Any] = json.loads(_flat(machine["Properties"]["DefinitionString"], template))
-    return parsed
+    return plain_definition(template, account=ACCOUNT, region=REGION)
 
 
 @pytest.fixture(scope="session")
@@ -113,20 +112,6 @@ def released_by(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         return definition_of(synthesise(root, model, tmp_path_factory.mktemp("release")))
 
     return build
-
-
-def _flat(value: Any, template: dict[str, Any]) -> str:
-    if isinstance(value, str):
-        return value
-    ((function, argument),) = value.items()
-    if function == "Fn::Join":
-        return str(argument[0]).join(_flat(part, template) for part in argument[1])
-    if function == "Ref":
-        return {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}.get(argument, argument)
-    if function == "Fn::GetAtt":
-        handler = template["Resources"][argument[0]]["Properties"].get("Handler")
-        return str(handler or ".".join(argument))
-    return str(argument["OutputName"] if isinstance(argument, dict) else argument)
 
 
 class ServiceError(Exception):

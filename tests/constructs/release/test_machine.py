@@ -707,3 +707,21 @@ def test_an_endpoint_that_somebody_deleted_is_made_anew_and_it_is_said_why(
     assert world.endpoint["EndpointConfigName"] == v1_live
     (notice,) = world.notices
     assert "was deleted outside the platform" in notice["cause"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_record_tells_what_the_version_was_made_of_whatever_its_end(
+    release: Any, world: Any, v1_live: str, fails: bool
+) -> None:
+    world.approve(2, "good | by arn:ada at 2026-01-01T00:00:00Z", data_version="d" * 64, auc="0.9")
+    world.packages[2]["MetadataProperties"] = {"CommitId": "c0ffee"}
+    world.rolls_back = fails
+    release(name="second")
+    record = world.fact("release#second")
+    assert record["outcome"] == ("rolled_back" if fails else "released")
+    made = ("image_digest", "artefact_sha256", "data_version", "commit", "metrics", "approved_by")
+    assert [record[key] for key in made] == [
+        f"sha256:{2:064x}", f"{2:064x}", "d" * 64, "c0ffee", {"auc": 0.9}, "arn:ada",
+    ]  # fmt: skip
+    live = world.fact("live")
+    assert ((live["version"], live["commit"], live["data_version"]) == (2, "c0ffee", "d" * 64)) is not fails

@@ -173,8 +173,22 @@ def test_the_endpoint_stands_in_the_template_as_a_custom_resource_with_its_spec(
 
 
 def test_no_bad_end_goes_untold(of: Resources) -> None:
-    (rule,) = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.states"]]
-    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    rules = [r for r in of("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.states"]]
+    ends = [status for rule in rules for status in rule["EventPattern"]["detail"]["status"]]
+    assert sorted(ends) == ["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"]
+    assert all(rule["Targets"][0]["DeadLetterConfig"] for rule in rules)
+
+
+def test_who_notes_what_is_live_can_archive_a_version_and_nothing_else_of_it(of: Resources) -> None:
+    (policy,) = [p for p in of("AWS::IAM::Policy") if "sagemaker:CreateAction" in json.dumps(p)]
+    statements = policy["PolicyDocument"]["Statement"]
+    (archiving,) = [s for s in statements if s["Action"] == "sagemaker:UpdateModelPackage"]
+    assert archiving["Condition"] == {
+        "StringEquals": {"sagemaker:ModelLifeCycle:stage": "Archived"},
+        "Null": {"sagemaker:ModelApprovalStatus": "true"},
+    }
+    lists = {"sagemaker:ListArtifacts", "sagemaker:ListContexts", "sagemaker:ListAssociations"}
+    assert [set(s["Action"]) for s in statements if s["Resource"] == "*"] == [lists]
 
 
 @pytest.mark.parametrize("timeout_seconds", [600, 28_800])
@@ -250,7 +264,7 @@ def test_the_first_dead_letter_raises_an_alarm(template: dict[str, Any]) -> None
         if r["Type"] == "AWS::Events::Rule"
         for t in r["Properties"]["Targets"]
     ]
-    assert len(senders) == 4
+    assert len(senders) == 5
     assert all(s == {"Fn::GetAtt": [queue, "Arn"]} for s in senders)
 
 

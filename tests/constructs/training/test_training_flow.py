@@ -96,6 +96,7 @@ def test_a_version_is_registered_by_digest_and_waits_for_approval(train: Any) ->
     assert properties["baseline_constraints_uri"].endswith("/flight-delays/runs/run-1/baseline/constraints.json")
     assert all(isinstance(v, str) and len(v) <= 256 for v in properties.values())
     assert package["MetadataProperties"]["GeneratedBy"].endswith(":execution:M:run-1")
+    assert package["MetadataProperties"]["CommitId"] == "unknown"
 
 
 def test_repeating_a_run_registers_under_the_same_token(train: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from slipway_lambda.ports import executions, objects, retrainings, tokens
+from slipway_lambda.ports import executions, lineage, objects, retrainings, tokens, versions
 
 
 @pytest.fixture
@@ -119,8 +119,77 @@ def test_a_retraining_without_its_time_is_an_error_and_not_none(
         retrainings.LedgerRetrainings().last_started_at("m")
 
 
+URI = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/m/2"
+ARTIFACT = "arn:aws:sagemaker:eu-west-1:111122223333:artifact/a1"
+ACTION = "arn:aws:sagemaker:eu-west-1:111122223333:action/m-dev-v2-0000000a-release"
+
+
+def summaries(*arns: str) -> dict[str, Any]:
+    return {"ArtifactSummaries": [{"ArtifactArn": arn} for arn in arns]}
+
+
+def test_an_artifact_that_somebody_made_meanwhile_is_taken(stubbed: Any) -> None:
+    sagemaker = stubbed(lineage, "sagemaker")
+    sagemaker.add_response("list_artifacts", summaries(), {"SourceUri": URI})
+    sagemaker.add_client_error("create_artifact", "ValidationException", "it exists already")
+    sagemaker.add_response("list_artifacts", summaries(ARTIFACT), {"SourceUri": URI})
+    assert lineage.SageMakerLineage().artifact(URI, "m-2", "ModelPackage") == ARTIFACT
+
+
+def test_a_refusal_that_is_none_of_existence_is_raised(stubbed: Any) -> None:
+    sagemaker = stubbed(lineage, "sagemaker")
+    sagemaker.add_response("list_artifacts", summaries())
+    sagemaker.add_client_error("create_artifact", "ResourceLimitExceeded", "6000")
+    sagemaker.add_response("list_artifacts", summaries())
+    with pytest.raises(Exception, match="6000"):
+        lineage.SageMakerLineage().artifact(URI, "m-2", "ModelPackage")
+
+
+def test_a_deployment_begun_again_keeps_no_old_property(stubbed: Any) -> None:
+    sagemaker, name = stubbed(lineage, "sagemaker"), ACTION.rsplit("/", 1)[1]
+    known = {"ActionArn": ACTION, "Properties": {"version": "2", "commit": "old", "stale": "x"}, "Status": "Completed"}
+    sagemaker.add_response("describe_action", known, {"ActionName": name})
+    asked = {
+        "ActionName": name, "Status": "InProgress", "Properties": {"version": "2", "commit": "new"},
+        "PropertiesToRemove": ["stale"],
+    }  # fmt: skip
+    sagemaker.add_response("update_action", {"ActionArn": ACTION}, asked)
+    port = lineage.SageMakerLineage()
+    assert port.begin_action(name, "arn:endpoint", asked["Properties"], "new", "arn:run") == ACTION
+
+
+def test_a_deployment_that_is_not_there_is_empty_and_another_fault_is_not(stubbed: Any) -> None:
+    sagemaker = stubbed(lineage, "sagemaker")
+    sagemaker.add_client_error("describe_action", "ResourceNotFound", "no")
+    sagemaker.add_client_error("describe_action", "AccessDeniedException", "denied")
+    assert lineage.SageMakerLineage().action("a") == {}
+    with pytest.raises(Exception, match="denied"):
+        lineage.SageMakerLineage().action("a")
+
+
+def test_approved_versions_are_listed_over_pages_and_marked_by_stage_alone(stubbed: Any) -> None:
+    sagemaker = stubbed(versions, "sagemaker")
+    asked = {
+        "ModelPackageGroupName": "m", "ModelApprovalStatus": "Approved", "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+    }  # fmt: skip
+    one = {
+        "ModelPackageArn": URI, "CreationTime": 0, "ModelPackageStatus": "Completed",
+        "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Approved"},
+    }  # fmt: skip
+    sagemaker.add_response("list_model_packages", {"ModelPackageSummaryList": [one], "NextToken": "t"}, asked)
+    sagemaker.add_response("list_model_packages", {"ModelPackageSummaryList": []}, {**asked, "NextToken": "t"})
+    port = versions.RegistryVersions()
+    assert [v["ModelLifeCycle"]["Stage"] for v in port.approved("m")] == ["Production"]
+    life = {"Stage": "Archived", "StageStatus": "Approved", "StageDescription": "Replaced."}
+    sagemaker.add_response(
+        "update_model_package", {"ModelPackageArn": URI}, {"ModelPackageArn": URI, "ModelLifeCycle": life}
+    )
+    port.mark(URI, "Archived", "Approved", "Replaced.")
+
+
 @pytest.mark.parametrize(
-    "verb", ["validate_data", "inspect_artefact", "evaluate_gate", "find_capture", "decide_retraining"]
+    "verb", ["validate_data", "inspect_artefact", "evaluate_gate", "find_capture", "decide_retraining", "note_live"]
 )
 def test_a_handler_imports_nothing_heavy(verb: str) -> None:
     """Importing boto3 is most of a cold start; it is paid at the first call and only then."""

@@ -23,6 +23,7 @@ ROLE = "arn:aws:iam::111122223333:role/jobs"
         ("CreateModelPackage", {"ModelPackageGroupName": "g"}, f"{ARN}model-package/g/*"),
         ("ListModelPackages", {"ModelPackageGroupName": "g"}, f"{ARN}model-package-group/g"),
         ("ListEndpoints", {}, "*"),
+        ("CreateArtifact", {"Source": {"SourceUri": "a"}}, f"{ARN}artifact/0cc175b9c0f1b6a831c399e269772661"),
         ("AddTags", {"ResourceArn": f"{ARN}endpoint/e"}, f"{ARN}endpoint/e"),
         ("InvokeEndpoint", {"EndpointName": "e"}, f"{ARN}endpoint/e"),
     ],

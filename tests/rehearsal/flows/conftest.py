@@ -386,7 +386,7 @@ def synthesised(root: Path, folder: Path, changes: Sequence[tuple[str, str]]) ->
         assert old in text, f"{old!r} is not declared"
         text = text.replace(old, new, 1)
     path.write_text(text, encoding="utf-8")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_", "CODEBUILD_"))}
     done = subprocess.run([sys.executable, "app.py"], cwd=folder, env=kept, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
 

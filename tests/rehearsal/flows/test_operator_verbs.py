@@ -52,6 +52,31 @@ def slower(app: Any) -> Iterator[None]:
         app.cloud.clock.set_speed(speed)
 
 
+def stages(app: Any) -> dict[int, tuple[str, str]]:
+    """Lifecycle stage and its status, by version."""
+    found = app.client("sagemaker").list_model_packages(ModelPackageGroupName=MODEL, MaxResults=100)
+    life = {v["ModelPackageVersion"]: v.get("ModelLifeCycle", {}) for v in found["ModelPackageSummaryList"]}
+    return {version: (of["Stage"], of["StageStatus"]) for version, of in life.items() if of}
+
+
+def deployment(app: Any, config: str) -> dict[str, Any]:
+    """The lineage's action of a config's release."""
+    found: dict[str, Any] = app.client("sagemaker").describe_action(ActionName=f"{config}-release")
+    return found
+
+
+def versions_behind(app: Any) -> set[int]:
+    """Versions that the lineage leads to from the endpoint."""
+    sagemaker, arn = app.client("sagemaker"), app.endpoint()["EndpointArn"]
+    (context,) = sagemaker.list_contexts(SourceUri=arn)["ContextSummaries"]
+    found = sagemaker.query_lineage(
+        StartArns=[context["ContextArn"]], Direction="Ascendants", Filters={"Types": ["ModelPackage"]}
+    )["Vertices"]
+    artifacts = [v["Arn"] for v in found if v["LineageType"] == "Artifact" and v["Type"] == "ModelPackage"]
+    uris = [sagemaker.describe_artifact(ArtifactArn=a)["Source"]["SourceUri"] for a in artifacts]
+    return {int(uri.rsplit("/", 1)[1]) for uri in uris}
+
+
 @pytest.mark.fault("A28")
 @pytest.mark.fault("C11")
 def test_hold_resume_roll_back_abort_and_retry(
@@ -61,6 +86,7 @@ def test_hold_resume_roll_back_abort_and_retry(
         return int(app.ledger(f"endpoint#{ENDPOINT}", "live")["version"])
 
     before, arn = live(), hand_register()
+    denied = app.cloud.audit()["denied"]
     new = int(arn.rsplit("/", 1)[1])
 
     # A hold keeps an approved version out, whoever asks.
@@ -111,5 +137,16 @@ def test_hold_resume_roll_back_abort_and_retry(
     assert (told[2]["from_version"], told[2]["asked_reason"]) == (new, "late flights")
     found = slipway("diff", MODEL, str(before), str(new))[1]
     assert "artefact sha256" in found["differences"]
+    assert told[0]["data_version"]
+    assert told[0]["metrics"]["auc"]
+    # What is live is tied to the endpoint in the lineage, and the version it replaced stands in the archive.
+    app.wait_for(lambda: stages(app).get(before) == ("Archived", "Approved"), "the version it replaced is archived")
+    assert stages(app)[new] == ("Production", "Approved")
+    config = app.ledger(f"endpoint#{ENDPOINT}", "live")["config"]
+    app.wait_for(lambda: deployment(app, config)["Status"] == "Completed", "the lineage is written")
+    noted = deployment(app, config)["Properties"]
+    assert (noted["version"], noted["execution"]) == (str(new), answer["execution"])
+    assert {before, new} <= versions_behind(app)
+    assert app.cloud.audit()["denied"] == denied
     assert "metrics" in found["same"]
     assert any(gap["part"] == "hyperparameters" for gap in found["missing"])
