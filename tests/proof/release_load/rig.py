@@ -18,7 +18,7 @@ from slipway.config.rollout import Strategy
 CALM_SECONDS = 70
 """Cloud time after which no alarm remembers: more than the periods that one looks back."""
 FAST = 120.0
-SLOWER = 1.5
+SLOWER = 1.25
 """A slow model than the alarm on latency allows."""
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import pytest
 from release_load.rig import Rig
 from slipway.config.rollout import Strategy
 
-LATENCY_MILLISECONDS, PATIENT_MILLISECONDS = 400, 1500
+LATENCY_MILLISECONDS, PATIENT_MILLISECONDS = 600, 3000
 """What the alarm on latency allows: little, since slow answers have to end before a fleet does; or what a busy machine
 needs."""
 SAMPLE = (Strategy.CANARY, Strategy.ROLLING)
