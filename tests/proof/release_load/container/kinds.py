@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 CSV = "text/csv; charset=utf-8"
 AFTER = 5
 """Requests of one process until it crashes, hangs or fails."""
-LEAK_BYTES, MEMORY_BYTES = 24 << 20, 512 << 20
+LEAK_BYTES, MEMORY_BYTES = 72 << 20, 512 << 20
 DESCRIPTORS = 48
 
 
