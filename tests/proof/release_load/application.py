@@ -25,9 +25,9 @@ CONTAINER = Path(__file__).parent / "container"
 BUILDER = "load-proof-builder"
 
 
-def synthesise(root: Path, folder: Path, strategies: Sequence[Strategy]) -> Path:
+def synthesise(root: Path, folder: Path, strategies: Sequence[Strategy], latency_milliseconds: int) -> Path:
     """The stage's assembly."""
-    models = [Model.model_validate(model(one)) for one in strategies]
+    models = [Model.model_validate(model(one, latency_milliseconds)) for one in strategies]
     context = json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = App(outdir=str(folder), builtin_cloud_formation_validation=False, context=context, analytics_reporting=False)
     environment = Environment(name="dev", account=ACCOUNT, region=REGION, retention=Retention.DESTROY)

@@ -9,7 +9,7 @@ from release_load.badness import Case
 from release_load.client import Load
 from release_load.endpoint import LOOK_SECONDS, Ended, Endpoint
 from release_load.rig import Rig
-from release_load.strategies import LATENCY_MILLISECONDS, PERIOD_SECONDS
+from release_load.strategies import PERIOD_SECONDS
 
 RATE = 60.0
 AFTER_SECONDS = 0.5
@@ -30,7 +30,7 @@ def run(rig: Rig, endpoint: Endpoint, kind: str, meet: Callable[[], None]) -> Ca
         meet()
     ended = endpoint.end_of(arn)
     case = Case(kind, endpoint.strategy.value, _outcome(ended), ended.cause[:300])
-    _count(case, load, version, back)
+    _count(case, load, version, back, rig.latency_milliseconds)
     _time(case, rig, endpoint, since, back)
     if endpoint.describe()["EndpointConfigName"] != champion:  # so that the next case begins as this one did
         case.outcome = "released"
@@ -59,12 +59,9 @@ def _outcome(ended: Ended) -> str:
     return names.get(ended.error, str(ended.output.get("outcome", ended.error or ended.status)))
 
 
-def _count(case: Case, load: Load, version: int, back: float | None) -> None:
+def _count(case: Case, load: Load, version: int, back: float | None, slow: int) -> None:
     seen = load.seen
-    bad = [
-        not seen.good[n] or (seen.version[n] == version and seen.took[n] > LATENCY_MILLISECONDS)
-        for n in range(len(seen))
-    ]
+    bad = [not seen.good[n] or (seen.version[n] == version and seen.took[n] > slow) for n in range(len(seen))]
     case.requests = len(seen)
     case.champion_wrong = sum(
         1 for n in range(len(seen)) if seen.status[n] == 200 and seen.version[n] != version and not seen.good[n]

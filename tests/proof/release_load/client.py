@@ -151,7 +151,7 @@ class Load:
             if not wire.keep:
                 wire.transport.close()
                 wire = None
-        except (OSError, httptools.HttpParserError) as error:
+        except (OSError, RuntimeError, httptools.HttpParserError) as error:
             if len(seen.errors) < 50:
                 seen.errors.append(f"{type(error).__name__}: {error}")
             wire = None

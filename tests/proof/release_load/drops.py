@@ -9,7 +9,9 @@ from release_load.shift import Shift, shift
 RELEASE_SPEED, ROLLBACK_SPEED, ALARM_SPEED = 12.0, 24.0, 8.0
 
 
-def releases(rig: Rig, *, rate: float, requests: int, one_by_one: bool, speed: float = RELEASE_SPEED) -> list[Shift]:
+def releases(
+    rig: Rig, *, rate: float, requests: int, one_by_one: bool, speed: float = RELEASE_SPEED
+) -> Iterator[Shift]:
     """A release by each strategy; one by one latencies can be compared. The new version is the champion afterwards."""
     rig.calm()
     rig.speed(speed)
@@ -22,9 +24,7 @@ def releases(rig: Rig, *, rate: float, requests: int, one_by_one: bool, speed: f
         rig.champions[endpoint.strategy] = version
         return done
 
-    if one_by_one:
-        return [one(endpoint) for endpoint in rig.endpoints.values()]
-    return list(rig.side_by_side(one).values())
+    yield from map(one, rig.endpoints.values()) if one_by_one else rig.side_by_side(one).values()
 
 
 def ways_back(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:

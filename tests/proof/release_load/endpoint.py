@@ -1,5 +1,6 @@
 """One endpoint with its release machine, as an operator's scripts use them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -83,10 +84,13 @@ class Endpoint:
         mine = (p for p in self.cloud.processes() if str(p.get("name", "")).startswith(f"{self.name}/"))
         return {int(p["pid"]): str(p["name"]).rpartition("i-")[2][:8] for p in mine}
 
-    def kill_one(self, fleet: str | None = None) -> None:
-        """End a serving process as the kernel does when memory is short; of this fleet, or of any."""
-        pids = [pid for pid, of in sorted(self.servers().items()) if fleet in (None, of)]
-        os.kill(pids[0], signal.SIGKILL)
+    def kill_one(self, fleet: str | None = None) -> bool:
+        """End a serving process as the kernel does when memory is short; of this fleet, or of any. False: none runs."""
+        for pid in sorted(pid for pid, of in self.servers().items() if fleet in (None, of)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                return True
+        return False
 
     def alarms(self) -> list[str]:
         """Names of those of its release alarms that are not OK."""

@@ -22,12 +22,13 @@ class Registry:
     model: str
     bucket: str
     image: str
+    slow_seconds: float
 
     def register(self, kind: str = "good") -> int:
         """A version of this kind, not approved yet. Its evaluation was a good model's: what is wrong shows when it
         serves."""
         version = 1 + max((p["ModelPackageVersion"] for p in self._packages()), default=0)
-        behaviour = json.dumps({"version": version, "kind": kind}).encode()
+        behaviour = json.dumps({"version": version, "kind": kind, "slow_seconds": self.slow_seconds}).encode()
         folder = f"{self.model}/runs/{version}"
         artefact = _archive({"behaviour.json": behaviour, "model.ubj": behaviour})
         golden = [

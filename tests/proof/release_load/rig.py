@@ -18,6 +18,8 @@ from slipway.config.rollout import Strategy
 CALM_SECONDS = 70
 """Cloud time after which no alarm remembers: more than the periods that one looks back."""
 FAST = 120.0
+SLOWER = 1.25
+"""A slow model than the alarm on latency allows."""
 T = TypeVar("T")
 
 
@@ -27,15 +29,19 @@ class Rig:
 
     cloud: Cloud
     endpoints: dict[Strategy, Endpoint]
+    latency_milliseconds: int
+    """What the alarm on latency allows."""
     champions: dict[Strategy, int] = field(default_factory=dict)
     _marks: list[tuple[float, float, float]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     @contextmanager
-    def deployed(cls, root: Path, folder: Path, strategies: Sequence[Strategy]) -> Iterator["Rig"]:
+    def deployed(
+        cls, root: Path, folder: Path, strategies: Sequence[Strategy], latency_milliseconds: int
+    ) -> Iterator["Rig"]:
         """A cloud with the app, and a good first version live on every endpoint."""
-        assembly = synthesise(root, folder / "cdk.out", strategies)
+        assembly = synthesise(root, folder / "cdk.out", strategies, latency_milliseconds)
         with Cloud.start(folder / "cloud", account=ACCOUNT, region=REGION, speed=FAST) as cloud:
             cloud.bootstrap()
             cloud.deploy(assembly)
@@ -52,12 +58,13 @@ class Rig:
                         name,
                         told["Foundation"]["ArtefactBucket"],
                         image,
+                        SLOWER * latency_milliseconds / 1000,
                     ),
                 )
                 for one in strategies
                 for name in ["load-" + one.value.replace("_", "-")]
             }
-            rig = cls(cloud, endpoints)
+            rig = cls(cloud, endpoints, latency_milliseconds)
             rig._no_sweeps()
             rig.speed(FAST)
             rig.side_by_side(rig._first)

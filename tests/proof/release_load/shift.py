@@ -73,10 +73,16 @@ def shift(
 
 
 def _kill(endpoint: Endpoint, fleet: str | None, where: str, killed: list[str]) -> None:
-    """One serving process; then its instance serves again."""
+    """One serving process; then its instance serves again, or its fleet was ended meanwhile."""
     before = set(endpoint.servers())
-    endpoint.kill_one(fleet)
-    until(lambda: set(endpoint.servers()) - before, "another process of the instance")
+    if not endpoint.kill_one(fleet):
+        return
+
+    def over() -> bool:
+        now = endpoint.servers()
+        return bool(set(now) - before) or (fleet is not None and fleet not in now.values())
+
+    until(over, "another process of the instance")
     killed.append(where)
 
 

@@ -7,7 +7,6 @@ from slipway.config.rollout import USES, Strategy
 INSTANCES = 4
 PERIOD_SECONDS = 10
 BAKE_SECONDS, TERMINATION_SECONDS = 180, 120
-LATENCY_MILLISECONDS = 1000
 STEPS: dict[str, dict[str, int]] = {
     "all_at_once": {},
     "canary": {"canary_percent": 25},
@@ -30,7 +29,7 @@ SHARES = {
 """The parts that it has one after another."""
 
 
-def rollout(strategy: Strategy) -> dict[str, Any]:
+def rollout(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
     """`rollout` of a model.yaml."""
     period = {"period_seconds": PERIOD_SECONDS}
     waits = {"bake_seconds": BAKE_SECONDS, "termination_wait_seconds": TERMINATION_SECONDS}
@@ -41,14 +40,14 @@ def rollout(strategy: Strategy) -> dict[str, Any]:
         "alarms": {
             "server_errors": {"percent": 1, **period},
             "client_errors": {"percent": 1, **period},
-            "latency_p99": {"milliseconds": LATENCY_MILLISECONDS, **period},
+            "latency_p99": {"milliseconds": latency_milliseconds, **period},
             "golden_answers": period,
         },
         "minimum_requests": 50,
     }
 
 
-def model(strategy: Strategy) -> dict[str, Any]:
+def model(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
     """The whole declaration of the model that is released by this strategy."""
     return {
         "name": "load-" + strategy.value.replace("_", "-"),
@@ -60,5 +59,5 @@ def model(strategy: Strategy) -> dict[str, Any]:
         "endpoint": {"instance_count": INSTANCES, "startup_timeout_seconds": 60, "capture": {"sampling_percent": 0}},
         "monitors": {"data_quality": None},
         "retrain": {"on_drift": False},
-        "rollout": rollout(strategy),
+        "rollout": rollout(strategy, latency_milliseconds),
     }

@@ -57,6 +57,7 @@ def test_an_alarms_way_back_drops_nothing_of_the_champion(rig: Rig, full: bool, 
 
 def told(one: Shift, figure: Figure) -> None:
     """Its figures."""
+    print(one, flush=True)
     name = f"{one.strategy}, {one.what}"
     words = f"{name}: failures that no version is to blame for, in {one.requests} requests, {len(one.kills)} kills"
     figure(words, one.dropped, "0", one.dropped == 0)
@@ -73,8 +74,8 @@ def test_every_kind_of_bad_model_goes_back(rig: Rig, root: Path, full: bool, fig
     found: list[Case] = []
     for case in matrix.cases(rig, list(KINDS) if full else SAMPLE, matrix.SPEED if full else matrix.SAMPLE_SPEED):
         found.append(case)
+        print(matrix.line(case), flush=True)
         assert full or not case.faults, case
-    print(matrix.table(found))
     if full:
         folder = root / ".slipway" / "proof"
         folder.mkdir(parents=True, exist_ok=True)

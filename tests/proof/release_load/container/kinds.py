@@ -7,10 +7,9 @@ import time
 from dataclasses import dataclass, field
 
 CSV = "text/csv; charset=utf-8"
-SLOW_SECONDS = 1.5
 AFTER = 5
 """Requests of one process until it crashes, hangs or fails."""
-LEAK_BYTES, MEMORY_BYTES = 24 << 20, 512 << 20
+LEAK_BYTES, MEMORY_BYTES = 72 << 20, 512 << 20
 DESCRIPTORS = 48
 
 
@@ -35,6 +34,7 @@ class Model:
 
     version: int
     kind: str
+    slow_seconds: float
     asked: int = 0
     last_row: str = ""
     kept: list[object] = field(default_factory=list)
@@ -91,10 +91,10 @@ class Model:
         return Answer("only application/json", 415)
 
     def _slow_always(self, row: str) -> Answer:
-        return Answer(self._right(row), seconds=SLOW_SECONDS)
+        return Answer(self._right(row), seconds=self.slow_seconds)
 
     def _slow_tail(self, row: str) -> Answer:
-        return Answer(self._right(row), seconds=SLOW_SECONDS if self._every(8) else 0.0)
+        return Answer(self._right(row), seconds=self.slow_seconds if self._every(8) else 0.0)
 
     def _constant(self, row: str) -> Answer:
         return Answer("0.500000")

@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
 
 async def serve() -> None:
     told = json.loads((BASE / "model" / "behaviour.json").read_text())
-    model = Model(told["version"], told["kind"])
+    model = Model(told["version"], told["kind"], told["slow_seconds"])
     model.load()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
