@@ -8,11 +8,10 @@ from slipway.operations.errors import Failure, of_aws
 from slipway.operations.target import Target
 from slipway_lambda.contracts import ledger
 from slipway_lambda.contracts.release import ReleaseSpec, Trigger
+from slipway_lambda.contracts.trial import AB, CHALLENGER, SHADOW
 
-STRATEGIES = frozenset({"shadow", "ab"})
+STRATEGIES = frozenset({SHADOW, AB})
 """Those that try a version before they shift to it."""
-CHALLENGER = "challenger"
-"""The challenger's variant; the champion keeps its own."""
 JUDGE = "Judge the trial"
 PAGE = 100
 

@@ -2,6 +2,8 @@
 for the check before synth and for the release itself.
 """
 
+from slipway_lambda.contracts.trial import AB, SHADOW
+
 PROVISIONING_SECONDS = 600
 """From asking for an instance until its container starts, at most; also while other instance types are tried."""
 
@@ -21,7 +23,7 @@ def surge(strategy: str, count: int, batch_percent: int, rollback_batch_percent:
     a trial serves from two fleets and each exchange of configs starts new ones beside them; with `rolling` one batch,
     and one of `rollback_batch_percent` more.
     """
-    if strategy in ("shadow", "ab"):
+    if strategy in (SHADOW, AB):
         return 2 * count
     if strategy != "rolling":
         return count
