@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from release_proof import sample
 from slipway.operations.outputs import outputs
 from slipway.operations.target import Target
 from slipway.operations.where import Where
 from slipway_lambda.attributes import from_item, to_item
-from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.plan_release.package import read_package
 from slipway_lambda.plan_release.requests import content_name
 
@@ -20,35 +20,7 @@ ENDPOINT = "flight-delays-dev"
 MACHINE = "arn:aws:states:eu-west-1:111122223333:stateMachine:release"
 RUN = "arn:aws:states:eu-west-1:111122223333:execution:release:"
 ADA = "arn:aws:iam::111122223333:user/ada"
-SPEC = ReleaseSpec(
-    model="flight-delays",
-    environment="dev",
-    endpoint=ENDPOINT,
-    variant="main",
-    instance_type="ml.m5.large",
-    instance_count=4,
-    startup_timeout_seconds=480,
-    capture_percent=100,
-    capture_uri="s3://capture/flight-delays/capture",
-    capture_key_arn="key",
-    volume_key_arn="key",
-    hosting_role_arn="role",
-    strategy="canary",
-    canary_percent=25,
-    step_percent=25,
-    batch_percent=25,
-    rollback_batch_percent=25,
-    bake_seconds=600,
-    termination_wait_seconds=120,
-    timeout_seconds=3600,
-    alarm_names=("errors", "latency"),
-    new_fleet_alarms=(),
-    other_alarms=(),
-    minimum_requests=50,
-    keep_versions=2,
-    smoke_records=25,
-    smoke_tolerance=0.001,
-)
+SPEC = replace(sample.SPEC, model="flight-delays", endpoint=ENDPOINT, termination_wait_seconds=120, minimum_requests=50)
 
 
 class Platform:

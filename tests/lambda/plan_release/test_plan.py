@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from release_proof import sample
 from slipway_lambda.contracts.release import Decision, ReleaseSpec
 from slipway_lambda.contracts.shift import steps_of, whole_instances
 from slipway_lambda.plan_release.deployment import deployment_config, recovery_config, strategy_words
@@ -18,35 +19,7 @@ from slipway_lambda.plan_release.requests import (
 )
 
 DIGEST = "sha256:" + "a" * 64
-SPEC = ReleaseSpec(
-    model="flights",
-    environment="dev",
-    endpoint="flights-dev",
-    variant="main",
-    instance_type="ml.m5.large",
-    instance_count=4,
-    startup_timeout_seconds=480,
-    capture_percent=100,
-    capture_uri="s3://capture/flights/capture",
-    capture_key_arn="arn:aws:kms:eu-west-1:111122223333:key/data",
-    volume_key_arn="arn:aws:kms:eu-west-1:111122223333:key/models",
-    hosting_role_arn="arn:aws:iam::111122223333:role/hosting",
-    strategy="canary",
-    canary_percent=30,
-    step_percent=25,
-    batch_percent=25,
-    rollback_batch_percent=50,
-    bake_seconds=600,
-    termination_wait_seconds=300,
-    timeout_seconds=3600,
-    alarm_names=("errors", "latency"),
-    new_fleet_alarms=(),
-    other_alarms=(),
-    minimum_requests=100,
-    keep_versions=2,
-    smoke_records=25,
-    smoke_tolerance=0.001,
-)
+SPEC = replace(sample.SPEC, canary_percent=30, rollback_batch_percent=50)
 
 
 def described(version: int = 2, **more: Any) -> dict[str, Any]:

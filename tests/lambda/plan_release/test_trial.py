@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from release_proof import sample
 from slipway_lambda.attributes import to_item
 from slipway_lambda.clean_up_release.choose import removable
 from slipway_lambda.contracts.release import ReleaseSpec
@@ -14,34 +15,12 @@ from slipway_lambda.plan_release.situation import Situation, live_version
 
 OLD = "e-v1-00000000"
 LIVE = {"pk": "endpoint#e", "sk": "live", "config": OLD, "version": 1, "verified": [{"config": OLD, "version": 1}]}
-SPEC = ReleaseSpec(
-    model="m",
-    environment="dev",
+SPEC = replace(
+    sample.SPEC,
     endpoint="e",
-    variant="main",
-    instance_type="ml.m5.large",
     instance_count=2,
-    startup_timeout_seconds=480,
-    capture_percent=100,
-    capture_uri="s3://capture/m/capture",
-    capture_key_arn="key",
-    volume_key_arn="",
-    hosting_role_arn="role",
     strategy="ab",
-    canary_percent=50,
-    step_percent=25,
-    batch_percent=25,
-    rollback_batch_percent=25,
-    bake_seconds=600,
-    termination_wait_seconds=300,
-    timeout_seconds=3600,
     alarm_names=("ours",),
-    new_fleet_alarms=(),
-    other_alarms=(),
-    minimum_requests=100,
-    keep_versions=2,
-    smoke_records=25,
-    smoke_tolerance=0.001,
     trial=Trial(3600, 5000, (10, 50), 300, 0.001, ("theirs",)),
 )
 SHADOW = replace(SPEC, strategy="shadow", trial=Trial(3600, 5000, (), 300, 0.001, ()))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from release_proof import sample
 from slipway_lambda.contracts.release import EndpointChangingError, ReleaseSpec
 from slipway_lambda.contracts.scaling import Scaling, policies
 from slipway_lambda.deregister_scaling.handler import deregister
@@ -15,10 +16,7 @@ from slipway_lambda.restore_scaling.restore import release_from_scaling, restore
 ENDPOINT, RESOURCE = "flights-dev", "endpoint/flights-dev/variant/main"
 SCALING = Scaling(2, 6, 300, 60, invocations_per_instance=600, concurrent_requests_per_model=4)
 WANTED = policies(SCALING, ENDPOINT)
-SPEC = ReleaseSpec(
-    "flights", "dev", ENDPOINT, "main", "ml.m5.large", 4, 480, 100, "s3://c", "", "", "role", "canary",
-    25, 25, 25, 25, 600, 300, 3600, ("errors",), (), (), 100, 2, 25, 0.001, scaling=SCALING,
-)  # fmt: skip
+SPEC = replace(sample.SPEC, alarm_names=("errors",), scaling=SCALING)
 
 
 class Account:
