@@ -26,6 +26,7 @@ ASKED_SECONDS, ASKED_TRANSITIONS = 5.0, 40
 ROUNDS = 3
 BAKING_SPEED = 60
 RATE = 50
+LATENCY_MILLISECONDS = 3000
 
 
 def settle(rig: Rig, endpoint: Endpoint) -> float:
@@ -85,7 +86,7 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        Rig.deployed(ROOT, Path(folder), [Strategy.CANARY]) as rig,
+        Rig.deployed(ROOT, Path(folder), [Strategy.CANARY], LATENCY_MILLISECONDS) as rig,
     ):
         (endpoint,) = rig.endpoints.values()
         rig.calm()

@@ -41,6 +41,7 @@ class ReleaseNews(Construct):
         )
         for action, resource in (
             ("dynamodb:GetItem", ledger.table_arn),
+            ("dynamodb:UpdateItem", ledger.table_arn),
             ("states:SendTaskSuccess", machine.state_machine_arn),
         ):
             function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
