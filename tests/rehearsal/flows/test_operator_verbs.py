@@ -69,9 +69,18 @@ def versions_behind(app: Any) -> set[int]:
     """Versions that the lineage leads to from the endpoint."""
     sagemaker, arn = app.client("sagemaker"), app.endpoint()["EndpointArn"]
     (context,) = sagemaker.list_contexts(SourceUri=arn)["ContextSummaries"]
-    found = sagemaker.query_lineage(
-        StartArns=[context["ContextArn"]], Direction="Ascendants", Filters={"Types": ["ModelPackage"]}
-    )["Vertices"]
+    asked: dict[str, Any] = {
+        "StartArns": [context["ContextArn"]],
+        "Direction": "Ascendants",
+        "Filters": {"Types": ["ModelPackage"]},
+    }
+    found: list[dict[str, Any]] = []
+    while True:  # boto3 has no paginator for it
+        page = sagemaker.query_lineage(**asked)
+        found += page["Vertices"]
+        if "NextToken" not in page:
+            break
+        asked["NextToken"] = page["NextToken"]
     artifacts = [v["Arn"] for v in found if v["LineageType"] == "Artifact" and v["Type"] == "ModelPackage"]
     uris = [sagemaker.describe_artifact(ArtifactArn=a)["Source"]["SourceUri"] for a in artifacts]
     return {int(uri.rsplit("/", 1)[1]) for uri in uris}

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from slipway_lambda.verdicts.sample import MINIMUM_SAMPLE
+
 pytestmark = pytest.mark.rehearsal
 
 ENDPOINT = "flight-delays-dev"
@@ -115,7 +117,7 @@ def test_a_good_shadow_is_promoted_and_a_bad_one_is_felt_by_nobody(
     assert good == ended.output["live_config"] != before
     assert list(variants(app)) == ["main"]
     written = record(app, execution)
-    assert int(written["trial_requests"]) >= 5000
+    assert int(written["trial_requests"]) >= MINIMUM_SAMPLE
     assert written["trial_failures"] == "0"
     assert "not worse" in written["trial"]
     assert [n["outcome"] for n in app.told("release")] == ["released"]
