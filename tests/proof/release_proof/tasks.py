@@ -123,7 +123,7 @@ class Task(Trying):
         e, me = self.endpoint, self.me
         decision = me.decision
         if decision in ("nothing", "superseded"):
-            sweeps = decision == "nothing" and me.trigger == "reconcile" and me.seen[0] == "InService"
+            sweeps = decision == "nothing" and me.trigger in ("reconcile", "spec") and me.seen[0] == "InService"
             yield "ok", self.to(UNLOCK, outcome=decision)
             if sweeps:  # and not halted when the ledger was read; a halt stands until a person lifts it
                 at = UNLOCK if e.halted else "Clean up what was left before"
