@@ -30,7 +30,8 @@ ALL = Setting(
 CAN_RUN_OUT = frozenset({
     "Let it work", "Look at the endpoint", "Send golden records", "Verify what is live", "Let the metrics arrive",
     "Let the trial settle", "Look at the trial", "Let the trial run", "Send golden records to the trial",
-    "Judge the trial", "Send more golden records", "Is it still approved?", "Smoke test", "Let it settle", "Let the endpoint settle",
+    "Judge the trial", "Send more golden records", "Is it still approved?", "Smoke test", "Let it settle",
+    "Let the endpoint settle",
 })  # fmt: skip
 """Where an execution may stand longer than its lease: no change comes before it is renewed."""
 
