@@ -122,7 +122,8 @@ def _right_after(one: Bench, record: dict[str, Any], told_before: int) -> Iterat
         version = outcome["version"]
         if outcome["outcome"] == "released" and not account.live_config.startswith(f"{ENDPOINT}-v{version}-"):
             yield f"said released, and {account.live_config} is live"
-    if not any(a.state == "Restore scaling" for a in _failures(one)):
+    others = account.lock_owner not in ("", record["executionArn"])  # who has the lock restores it
+    if not others and not any(a.state == "Restore scaling" for a in _failures(one)):
         yield from _scaling(one)
     if mine and mine[0]["outcome"] == "refused" and _shifts(one, record["executionArn"]):
         yield "said refused (nothing was touched) although it changed the endpoint"

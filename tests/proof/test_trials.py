@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from release_proof.machine import AFTER, BEFORE, Bench, Fault, visited
+from release_proof.scenarios import overtaken
 from release_proof.trial_scenarios import (
     JUDGE,
     PUT,
@@ -188,6 +189,17 @@ def test_an_approval_that_is_withdrawn_in_a_trial_ends_it(one: Bench) -> None:
     one.run("approval")
     assert "withdrawn" in one.account.notices[-1]["cause"]
     assert_champion_alone(one)
+
+
+@pytest.mark.fault("D18")
+def test_a_trial_whose_lock_went_to_another_touches_nothing_more(one: Bench) -> None:
+    overtaken(one)
+    record = one.run("approval")
+    assert outcome(one) == "lock_lost"
+    assert not {SHARE, "Update the endpoint", "Roll back to blue"} & set(visited(record))
+    assert beside(one), "for who has the lock now"
+    one.sweep(2)
+    assert (version(one), beside(one)) == (2, False)
 
 
 @pytest.mark.fault("A28")

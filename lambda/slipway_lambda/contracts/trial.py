@@ -16,6 +16,8 @@ CHALLENGER = "challenger"
 """The challenger's variant in a trial; the champion keeps its own."""
 SHADOW, AB = "shadow", "ab"
 LEAST_PAUSE_SECONDS, LOOKS_IN_A_STEP = 5, 16
+MOST_PAUSE_SECONDS = 10_000
+"""Each look renews the lock, so no pause may come near to how long that lasts (14,400 s)."""
 
 
 class Word(StrEnum):
@@ -73,12 +75,12 @@ class Trial:
     def pause_seconds(self, trial_seconds: float, step_seconds: float) -> int:
         """How long to wait for the next look, after so long in the trial and at the present share.
 
-        Harm is likeliest right after a change, so looks are dense there and grow apart with time: some 150 in all,
-        however long the trial. None is later than the end of the step or the trial.
+        Harm is likeliest right after a change, so looks are dense there and grow apart with time, up to 10,000 s. None
+        is later than the end of the step or the trial.
         """
         ends = [e for e in (self.step_seconds - step_seconds, self.seconds - trial_seconds) if e > 0]
         pause = max(LEAST_PAUSE_SECONDS, step_seconds * self.steps / LOOKS_IN_A_STEP)
-        return max(LEAST_PAUSE_SECONDS, ceil(min([pause, *ends])))
+        return max(LEAST_PAUSE_SECONDS, ceil(min([pause, MOST_PAUSE_SECONDS, *ends])))
 
     @property
     def most_looks(self) -> int:

@@ -23,6 +23,10 @@ SILENT = {
     "Let it settle": "Is it still ours to put right?",
     "Let it settle, with news unheard": "Is it still ours to put right?",
     "Send more golden records": "Verify what is live",
+    "Let the trial settle": "Look at the trial",
+    "Let the trial settle, with news unheard": "Look at the trial",
+    "Send golden records to the trial": "Judge the trial",
+    "Take the wish out of the lock": "Give the challenger its next share",
     "Record the release": "Record the attempt",
     "Record the failed release": "Record the failed attempt",
 }

@@ -10,7 +10,7 @@ __all__ = ["LOOK", "OURS", "RECOVER", "UNLOCK", "Holding"]
 class Holding(Step):
     """An execution that keeps its lock, or finds that it has lost it."""
 
-    def _renewed(self, *, seal: bool = False) -> Endpoint | None:
+    def renewed(self, *, seal: bool = False) -> Endpoint | None:
         """The endpoint with a fresh lease; None where the lock is another's."""
         if not self.setting.has("lock_is_renewed_before_each_change"):
             return self.endpoint
@@ -20,7 +20,7 @@ class Holding(Step):
         yield "refused", self.to("Tell", outcome=LOST)
 
     def keep_the_lock(self) -> Ways:
-        if (kept := self._renewed()) is None:
+        if (kept := self.renewed()) is None:
             yield from self._lose()
         else:
             yield "ok", self.to("What is live?", kept)
@@ -30,9 +30,11 @@ class Holding(Step):
     def was_it_aborted(self) -> Ways:
         sealing = self.me.at == "Was it aborted meanwhile?"
         go = "Write the ledger" if sealing else "Update the endpoint"
+        if self.me.decision == "update" and not self.me.judged and not sealing:
+            go = "Create the trial config" if self.setting.has("new_versions_are_tried_first") else go
         if self.me.decision == "create" and not sealing:
             go = "Create the endpoint"
-        if (kept := self._renewed(seal=sealing)) is None:
+        if (kept := self.renewed(seal=sealing)) is None:
             yield "refused", self.to(OURS)
         else:
             wish = self.endpoint.wish and self.setting.has("wish_to_abort_is_looked_for")
@@ -41,7 +43,7 @@ class Holding(Step):
         yield from self.fails(self.to(OURS))
 
     def still_ours(self) -> Ways:
-        if (kept := self._renewed()) is None:
+        if (kept := self.renewed()) is None:
             yield from self._lose()
         else:
             yield "ok", self.to(RECOVER, kept)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from math import inf
 from typing import Any
 
+from slipway_lambda.contracts.trial import MOST_PAUSE_SECONDS
+
 RENEWALS = frozenset({
     "Take the lock", "Keep the lock meanwhile", "Was it aborted?", "Was it aborted meanwhile?",
     "Is it still ours to put right?",
@@ -20,12 +22,16 @@ CHANGES = frozenset({
     "Mark it rejected", "Record the attempt", "Record the failed attempt",
 })  # fmt: skip
 """States that change the endpoint, its configs, or what all executions decide by."""
+JUDGE, PAUSE = "Judge the trial", "Let the trial run"
+TRIAL_RENEWALS = RENEWALS | {JUDGE}
+TRIAL_CHANGES = frozenset({"Put the challenger beside the champion", "Give the challenger its next share"})
 
 
 def seconds(state: Mapping[str, Any]) -> float:
     """The longest that one visit of the state takes."""
     if state["Type"] == "Wait":
-        return float(state["Seconds"])
+        most = {"{% $trial.pause_seconds %}": MOST_PAUSE_SECONDS}
+        return float(most.get(state["Seconds"], state["Seconds"]))
     if state["Type"] != "Task":
         return 0.0
     attempts, delays = 1, 0.0
@@ -48,7 +54,9 @@ def following(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def longest_ways(definition: Mapping[str, Any], renewals: frozenset[str] = RENEWALS) -> dict[str, float]:
-    """For each change, the seconds from the last renewal before it to the end of its own last attempt."""
+    """For each change, and the pause of a trial, the seconds from the last renewal before it to the end of its own last
+    attempt.
+    """
     states = definition["States"]
     before: dict[str, list[str]] = {name: [] for name in states}
     for name, state in states.items():
@@ -68,4 +76,4 @@ def longest_ways(definition: Mapping[str, Any], renewals: frozenset[str] = RENEW
         open_.discard(name)
         return longest + seconds(states[name])
 
-    return {name: until_the_end_of(name) for name in CHANGES if name in states}
+    return {name: until_the_end_of(name) for name in (*CHANGES, *TRIAL_CHANGES, PAUSE) if name in states}

@@ -38,6 +38,9 @@ GUARDS = (
     "bad_ends_are_told_by_the_rule",
     "telling_is_claimed",
     "sweep_finds_lost_approvals",
+    "new_versions_are_tried_first",
+    "trial_left_behind_is_ended",
+    "trial_goes_back_to_the_champion",
 )
 """Each can be dropped."""
 FREE, GHOST = 0, 99
@@ -57,6 +60,9 @@ class Endpoint(NamedTuple):
     status: str = ""
     live: int = 0
     target: int = 0
+    beside: int = 0
+    """The challenger of the trial that serves: the champion is `live`, and the config is neither's own."""
+    target_beside: int = 0
     guarded: bool = False
     other_bytes: bool = False
     """What serves is another image than its config names."""
@@ -96,7 +102,8 @@ class Execution(NamedTuple):
     newest: int = 0
     """The newest approved version when the lock was taken, to judge by."""
     fit: bool = True
-    seen: tuple[str, int] = ("", 0)
+    seen: tuple[str, int, int] = ("", 0, 0)
+    """Status, version and challenger."""
     decision: str = ""
     tries: int = 1
     """What the attempt counts, as the plan has it."""
@@ -105,6 +112,8 @@ class Execution(NamedTuple):
     last_good: int = 0
     ever_served: bool = False
     fence: int = 0
+    judged: bool = False
+    """Its trial ended with promotion, or there is no champion to be tried against."""
     shifted: bool = False
     turned_back: bool = False
     withdrawn: bool = False
@@ -156,6 +165,8 @@ class Setting:
     versions: int = 2
     budget: Budget = field(default_factory=Budget)
     dropped: str = ""
+    trial: bool = False
+    """The strategy has one."""
     wishes: tuple[str, ...] = ("operator",)
     """Triggers of people that occur."""
     everything: bool = False

@@ -11,6 +11,7 @@ from release_proof.errors import errors_of
 from release_proof.following import Follower
 from release_proof.machine import AFTER, BEFORE, Fault
 from release_proof.protocol import Budget, Setting
+from release_proof.sagemaker import variants
 from release_proof.seen import VERSIONS
 from release_proof.turns import Actor, TurnBench
 from slipway_lambda.contracts import ledger
@@ -28,7 +29,9 @@ ALL = Setting(
 )
 CAN_RUN_OUT = frozenset({
     "Let it work", "Look at the endpoint", "Send golden records", "Verify what is live", "Let the metrics arrive",
-    "Send more golden records", "Is it still approved?", "Smoke test", "Let it settle", "Let the endpoint settle",
+    "Let the trial settle", "Look at the trial", "Let the trial run", "Send golden records to the trial",
+    "Judge the trial", "Send more golden records", "Is it still approved?", "Smoke test", "Let it settle",
+    "Let the endpoint settle",
 })  # fmt: skip
 """Where an execution may stand longer than its lease: no change comes before it is renewed."""
 
@@ -235,7 +238,8 @@ class RandomRun:
 
     def _swap(self) -> None:
         """The fleet to come runs other bytes than its config names."""
-        if len(self.sagemaker.steps) == 1:
+        config = self.sagemaker.steps[0][2]
+        if len(self.sagemaker.steps) == 1 and config and len(variants(self.sagemaker.configs[config])) == 1:
             self.sagemaker.other_bytes = True
 
     def _bad_world(self) -> None:
@@ -244,9 +248,13 @@ class RandomRun:
         account.alarm = self.dice.choice(["OK", "OK", "ALARM", "INSUFFICIENT_DATA"])
         account.requests = self.dice.choice([100, 100, 10])
         account.wrong_answers = {v for v in range(1, VERSIONS + 1) if self.dice.random() < 0.2}
+        if self.follower.setting.trial:
+            account.trial_requests = self.dice.choice([10_000, 10_000, 100])
+            account.trial_failures = self.dice.choice([0, 0, 0, 50])
 
     def _fate(self, action: str) -> str:
-        ways = {"create": ["good"] * 4 + ["fails"], "update": ["good"] * 5 + ["rolls_back"] * 2 + ["rollback_fails"]}
+        update = ["good"] * 5 + ["rolls_back"] * 2 + ["rollback_fails"]
+        ways = {"create": ["good"] * 4 + ["fails"], "update": update, "trial": update}
         return self.dice.choice(ways.get(action, ["good"]))
 
     def _break(self) -> None:

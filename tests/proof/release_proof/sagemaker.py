@@ -172,7 +172,7 @@ class SageMaker:
             "stuck": [],
         }
         action = "update" if "DeploymentConfig" in request else "turn_back"
-        action = "trial" if len(_variants(self.configs[config])) > 1 else action
+        action = "trial" if len(variants(self.configs[config])) > 1 else action
         self._plan(ways.get(self.fate(action), [("InService", config)]))
         return {}
 
@@ -253,8 +253,8 @@ class SageMaker:
         }
 
 
-def _variants(config: Request) -> list[Request]:
-    """All of a config, shadows included."""
+def variants(config: Request) -> list[Request]:
+    """All of a config or an endpoint, shadows included."""
     return [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
 
 

@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 from release_proof.account import ENDPOINT, Account
 from release_proof.protocol import FREE, GHOST, State
+from release_proof.sagemaker import variants
 from slipway_lambda.contracts import ledger
+from slipway_lambda.contracts.trial import CHALLENGER
 
 VERSIONS = 3
 
@@ -16,8 +18,12 @@ class Seen(NamedTuple):
     status: str
     live: int
     target: int
+    beside: int
+    """The challenger of the trial that serves."""
+    target_beside: int
     other_bytes: bool
     configs: tuple[int, ...]
+    """The versions' own."""
     owner: int
     """1 + the place of the execution that has the lock."""
     wish: bool
@@ -41,6 +47,8 @@ def of_model(state: State) -> Seen:
         status=e.status,
         live=e.live if e.status else 0,
         target=e.target if e.status == "Updating" else 0,
+        beside=e.beside if e.status else 0,
+        target_beside=e.target_beside if e.status == "Updating" else 0,
         other_bytes=e.other_bytes,
         configs=_bits(e.configs),
         owner=e.owner,
@@ -67,13 +75,16 @@ def of_account(account: Account, places: dict[str, int], executions: int) -> See
         if notice["execution"] in places:
             told[places[notice["execution"]]] += 1
     owner = lock.get("owner", "")
+    target, target_beside = _target(account, endpoint)
     return Seen(
         registry=tuple(_status(account.sagemaker.packages.get(v)) for v in range(1, VERSIONS + 1)),
         status=endpoint.get("EndpointStatus", ""),
         live=_version(endpoint.get("EndpointConfigName", "")),
-        target=_target(endpoint),
+        target=target,
+        beside=_challenger(endpoint),
+        target_beside=target_beside,
         other_bytes=_other_bytes(account, endpoint),
-        configs=tuple(sorted(_version(c) for c in account.sagemaker.configs)),
+        configs=tuple(sorted(_version(n) for n, c in account.sagemaker.configs.items() if len(variants(c)) == 1)),
         owner=(places[owner] + 1 if owner in places else GHOST) if owner else FREE,
         wish=ledger.ABORT_REASON in lock,
         sealed=ledger.SEALED_AT in lock,
@@ -96,10 +107,23 @@ def _version(config: str) -> int:
     return int(config.removeprefix(f"{ENDPOINT}-v").split("-")[0]) if config else 0
 
 
-def _target(endpoint: dict[str, Any]) -> int:
+def _target(account: Account, endpoint: dict[str, Any]) -> tuple[int, int]:
+    """The version that it goes to, and the challenger beside it."""
     if endpoint.get("EndpointStatus") != "Updating":
+        return 0, 0
+    if "PendingDeploymentSummary" not in endpoint:  # only its shares change
+        return _version(endpoint["EndpointConfigName"]), _challenger(endpoint)
+    name = endpoint["PendingDeploymentSummary"]["EndpointConfigName"]
+    beside = [v["ModelName"] for v in variants(account.sagemaker.configs[name]) if v["VariantName"] == CHALLENGER]
+    return _version(name), _version(beside[0]) if beside else 0
+
+
+def _challenger(endpoint: dict[str, Any]) -> int:
+    """By its image's digest, which is its version's number."""
+    if "ProductionVariants" not in endpoint:
         return 0
-    return _version(endpoint["PendingDeploymentSummary"]["EndpointConfigName"])
+    beside = [v for v in variants(endpoint) if v["VariantName"] == CHALLENGER]
+    return int(beside[0]["DeployedImages"][0]["ResolvedImage"].rpartition(":")[2], 16) if beside else 0
 
 
 def _status(package: dict[str, Any] | None) -> str:

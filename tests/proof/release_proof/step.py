@@ -6,13 +6,14 @@ from release_proof.protocol import Endpoint, Setting, State, disturb, put_endpoi
 
 Way = tuple[str, State]
 Ways = Iterator[Way]
-UNLOCK, OURS, RECOVER, LOOK = (
+UNLOCK, OURS, RECOVER, LOOK, JUDGE = (
     "Give the lock back",
     "Is it still ours to put right?",
     "What is live now?",
     "Look at the endpoint",
+    "Judge the trial",
 )
-RENEWING = frozenset({OURS, "Keep the lock meanwhile", "Was it aborted?", "Was it aborted meanwhile?"})
+RENEWING = frozenset({OURS, JUDGE, "Keep the lock meanwhile", "Was it aborted?", "Was it aborted meanwhile?"})
 
 
 class Step:
@@ -50,14 +51,26 @@ class Step:
         failed = self.me.decision and self.endpoint.attempts[self.me.candidate - 1].outcome == "failed"
         return self.to("Note the refusal" if self.me.decision and not failed else UNLOCK, outcome="refused")
 
+    def refuse_or_end(self) -> State:
+        """A trial that was cut off and may not go on is ended."""
+        left = self.setting.trial and self.me.seen[0] == "InService" and self.me.seen[2] and self.me.last_good
+        return self.to(OURS) if left else self.refuse()
+
+    def give_up(self) -> State:
+        """Refused without having seen a settled endpoint: that does not count as a look at it."""
+        self.me, me = self.me._replace(undisturbed=False), self.me
+        refused, self.me = self.refuse(), me
+        return refused
+
     @property
     def mine(self) -> bool:
         """The lock is this execution's."""
         return self.endpoint.owner == self.n + 1
 
-    def idle(self) -> Endpoint:
+    def idle(self, endpoint: Endpoint | None = None) -> Endpoint:
         """The endpoint with a lock that can run out: no change is ahead that has its renewal behind it."""
-        return self.endpoint._replace(leased=False) if self.mine else self.endpoint
+        endpoint = endpoint or self.endpoint
+        return endpoint._replace(leased=False) if self.mine else endpoint
 
     def unlocked(self) -> str:
         """What is wrong with a change by this execution now; empty: nothing."""

@@ -7,7 +7,7 @@ without its effect; `lost`: with its effect, so that the repeated call meets wha
 from collections.abc import Callable
 
 from release_proof import shipped
-from release_proof.holding import LOOK, OURS, RECOVER, UNLOCK, Holding
+from release_proof.holding import LOOK, OURS, RECOVER, UNLOCK
 from release_proof.protocol import (
     FREE,
     Attempt,
@@ -20,8 +20,8 @@ from release_proof.protocol import (
     verified_with,
 )
 from release_proof.step import Ways
+from release_proof.trying import ADOPT_TRIAL, JUDGE, LOOK_AT_TRIAL, PUT, SETTLED, SHARE, TRIAL_CONFIG, Trying
 
-SETTLED = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
 ADOPT, LEFT = "Is the endpoint config already there?", "Mark what was left"
 GOOD = ("released", "nothing", "superseded")
 
@@ -41,7 +41,7 @@ def note(endpoint: Endpoint, me: Execution, outcome: str) -> Endpoint:
     return endpoint._replace(attempts=tuple(attempts))
 
 
-class Task(Holding):
+class Task(Trying):
     """One execution at one task."""
 
     # ---- from the trigger to the plan
@@ -84,7 +84,8 @@ class Task(Holding):
 
     def what_is_live(self) -> Ways:
         live = self.endpoint.live if self.endpoint.status else 0
-        yield "ok", self.to("Read the ledger", seen=(self.endpoint.status, live))
+        beside = self.endpoint.beside if live else 0
+        yield "ok", self.to("Read the ledger", seen=(self.endpoint.status, live, beside))
         yield from self.fails(self.refuse())
 
     def read_the_ledger(self) -> Ways:
@@ -93,18 +94,22 @@ class Task(Holding):
         attempt = e.attempts[me.candidate - 1] if has("one_approval_is_one_attempt") else Attempt()
         halted = e.halted and has("halt_stops_automation")
         decision, good, served = shipped.plan(
-            me.trigger, me.asked, me.candidate, me.fit, me.seen, e.ledger, halted, attempt, e.held, e.verified
-        )
-        if decision == "superseded" and not has("older_versions_are_superseded"):
+            me.trigger, me.asked, me.candidate, me.fit, me.seen, e.ledger, halted, attempt, e.held, e.verified,
+            trial=self.setting.trial,
+        )  # fmt: skip
+        if decision == "end_trial" and not has("trial_left_behind_is_ended"):
+            decision = "superseded"
+        elif decision == "superseded" and not has("older_versions_are_superseded"):
             decision, good = "update", me.seen[1]
         if decision == "verify_only" and not has("unverified_is_not_done"):
             decision = "nothing"
-        left = e.ledger if me.trigger == "rollback" and me.seen[1] == e.ledger != me.candidate else 0
+        left = e.ledger if me.trigger == "rollback" and me.seen[1:] == (e.ledger, 0) != (me.candidate, 0) else 0
         yield (
             "ok",
             self.to(
                 "Plan the release",
                 decision=decision,
+                judged=not self.tries(decision),
                 last_good=good,
                 ever_served=served,
                 left=left,
@@ -118,19 +123,21 @@ class Task(Holding):
         e, me = self.endpoint, self.me
         decision = me.decision
         if decision in ("nothing", "superseded"):
-            sweeps = decision == "nothing" and me.trigger == "reconcile" and me.seen[0] == "InService"
+            sweeps = decision == "nothing" and me.trigger in ("reconcile", "spec") and me.seen[0] == "InService"
             yield "ok", self.to(UNLOCK, outcome=decision)
             if sweeps:  # and not halted when the ledger was read; a halt stands until a person lifts it
                 at = UNLOCK if e.halted else "Clean up what was left before"
                 yield "ok", self.to(at, outcome=decision)
         elif decision == "busy":
             yield "ok", self.to("Keep the lock meanwhile", self.idle())
-            yield "gives up", self.refuse()
+            yield "gives up", self.give_up()
         elif decision == "clear":
             yield "ok", self.to("Delete the endpoint that never served")
             yield "gives up", self.refuse()
         elif decision == "refused":
             yield "ok", self.refuse()
+        elif decision == "end_trial":
+            yield "ok", self.to(OURS)
         else:
             yield "ok", self.to("Check before the shift")
         self.me = self.me._replace(decision="")
@@ -155,7 +162,7 @@ class Task(Holding):
 
     def check_before_the_shift(self) -> Ways:
         yield "ok", self.to("Note the attempt")
-        yield from self.fails(self.refuse())
+        yield from self.fails(self.refuse_or_end())
 
     def note_the_attempt(self) -> Ways:
         noted = note(self.endpoint, self.me, "started")
@@ -164,7 +171,7 @@ class Task(Holding):
         else:
             yield "ok", self.to("Create the endpoint config", noted)
         yield from self.lost(self.to(self.me.at, noted))
-        yield from self.fails(self.refuse())
+        yield from self.fails(self.refuse_or_end())
 
     def create_the_config(self) -> Ways:
         made = self.endpoint._replace(configs=self.endpoint.configs | 1 << self.me.candidate)
@@ -184,25 +191,17 @@ class Task(Holding):
 
     # ---- the shift
 
-    def _wrong_to_shift(self) -> str:
-        e, me = self.endpoint, self.me
-        by_itself = not is_of_people(me)
-        if e.status and by_itself and me.candidate < e.live:
-            return "a version went backwards unasked"
-        if by_itself and me.candidate < me.newest:
-            return "an older version than the newest approved was released"
-        if by_itself and e.failed >> me.candidate & 1:
-            return "a version that failed was tried again by itself"
-        return "a halted endpoint was changed" if e.halted else ""
-
     def change(self) -> Ways:
         e, me = self.endpoint, self.me
         creates = me.at == "Create the endpoint"
         fits = e.status == "" if creates else e.status in ("InService", "UpdateRollbackFailed")
         if fits and e.configs >> me.candidate & 1:
             new = e._replace(status="Creating" if creates else "Updating", target=me.candidate, guarded=not creates)
+            new = new._replace(target_beside=0)
             new = new._replace(live=me.candidate, other_bytes=False) if creates else new
-            broken = self.unlocked() or self._wrong_to_shift()
+            broken = self.unlocked() or self.wrong_to_shift()
+            if not me.judged and me.decision == "update":
+                broken = broken or "a version was shifted to that nobody had tried"
             yield "ok", self.to(LOOK, new._replace(leased=False) if self.mine else new, broken, shifted=True)
             yield from self.lost(self.to(me.at, new, broken))
         else:
@@ -211,7 +210,7 @@ class Task(Holding):
 
     def did_it_begin(self) -> Ways:
         e, me = self.endpoint, self.me
-        if e.status and me.candidate in (e.live, e.target):
+        if e.status and (me.candidate, 0) in ((e.live, e.beside), (e.target, e.target_beside)):
             yield "ok", self.to(LOOK, self.idle(), shifted=True)
         else:
             yield "ok" if e.status else "refused", self.to(OURS)
@@ -231,7 +230,8 @@ class Task(Holding):
 
     def verify(self) -> Ways:
         e, has = self.endpoint, self.setting.has
-        verdict = shipped.verdict(self.me.candidate, e.status, e.live, e.other_bytes, has("success_needs_the_digest"))
+        digest = has("success_needs_the_digest")
+        verdict = shipped.verdict(self.me.candidate, e.status, e.live, e.other_bytes, digest, e.beside)
         if verdict == "rolled_back" and not has("success_needs_the_live_config"):
             verdict = "live"
         if verdict == "live":
@@ -275,7 +275,7 @@ class Task(Holding):
     def record_the_attempt(self) -> Ways:
         e, me = self.endpoint, self.me
         broken = ""
-        if e.live != me.candidate or e.other_bytes:
+        if e.live != me.candidate or e.other_bytes or e.beside:
             broken = "success, and what is live is not what was asked"
         elif me.withdrawn:
             broken = "success, although the approval was withdrawn meanwhile"
@@ -311,14 +311,14 @@ class Task(Holding):
         e, me, has = self.endpoint, self.me, self.setting.has
         after = "Record the failed attempt" if me.at == "Clean up what is left" else UNLOCK
         live = e.live if e.status else 0
-        target = e.target if e.status == "Updating" else 0
+        target = e.target if e.status == "Updating" and not e.target_beside else 0
         way_back = has("clean_up_spares_the_way_back")
         spared = shipped.spared(
-            e.status, live, target, e.verified if way_back else (), me.last_good if way_back else 0
+            e.status, live, target, e.verified if way_back else (), me.last_good if way_back else 0, e.beside
         )  # fmt: skip
         gone = e.configs & ~spared
         broken = self.unlocked()
-        if (live and gone >> live & 1) or (target and gone >> target & 1):
+        if (live and not e.beside and gone >> live & 1) or (target and gone >> target & 1):
             broken = "a config that serves was deleted"
         elif any(gone >> v & 1 for v in e.verified[: shipped.SPEC.keep_versions]):
             broken = "a way back was deleted"
@@ -331,7 +331,9 @@ class Task(Holding):
     def recover(self) -> Ways:
         e, me, has = self.endpoint, self.me, self.setting.has
         served = (me.ever_served or not me.shifted) and has("what_served_is_never_deleted")
-        helps = shipped.helps(e.status, e.live if e.status else 0, me.last_good, served)
+        helps = shipped.helps(e.status, e.live if e.status else 0, me.last_good, served, e.beside)
+        if helps == "roll_back" and e.live == me.last_good and not has("trial_goes_back_to_the_champion"):
+            helps = "nothing"
         if helps == "roll_back" and not has("failure_makes_the_last_good_live"):
             helps = "nothing"
         if helps == "nothing":
@@ -352,7 +354,7 @@ class Task(Holding):
         e, me = self.endpoint, self.me
         halt = self.to("Halt automation", outcome="halted")
         if e.status == "InService" and e.configs >> me.last_good & 1:
-            new = e._replace(status="Updating", target=me.last_good, guarded=False)
+            new = e._replace(status="Updating", target=me.last_good, target_beside=0, guarded=False)
             broken = self.unlocked()
             yield "ok", self.to(OURS, new._replace(leased=False) if self.mine else new, broken, turned_back=True)
             yield from self.lost(self.to(me.at, new, broken))
@@ -372,8 +374,14 @@ class Task(Holding):
     def record_the_failure(self) -> Ways:
         e, me = self.endpoint, self.me
         then = "Mark it rejected" if me.shifted else UNLOCK
+        if me.decision == "end_trial":  # of no version
+            yield "ok", self.to(then)
+            yield from self.lost(self.to(me.at))
+            yield from self.fails(self.to(then))
+            return
         failed = e._replace(failed=e.failed | 1 << me.candidate)
-        serves = e.status == "InService" and e.live == me.candidate != me.last_good and me.outcome == "rolled_back"
+        serves = e.live == me.candidate != me.last_good or e.beside == me.candidate
+        serves = serves and e.status == "InService" and me.outcome == "rolled_back"
         broken = "a version that failed is left serving" if serves else ""
         yield "ok", self.to(then, note(failed, me, "failed"), broken)
         yield from self.lost(self.to(me.at, note(failed, me, "failed"), broken))
@@ -433,6 +441,14 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
     "Was it aborted?": Task.was_it_aborted,
     "Was it aborted meanwhile?": Task.was_it_aborted,
     OURS: Task.still_ours,
+    TRIAL_CONFIG: Task.make_the_trial_config,
+    ADOPT_TRIAL: Task.adopt_the_trial_config,
+    PUT: Task.put_beside,
+    "Did the trial begin?": Task.did_the_trial_begin,
+    LOOK_AT_TRIAL: Task.look_at_the_trial,
+    JUDGE: Task.judge,
+    SHARE: Task.give_its_share,
+    "Did its share change?": Task.did_its_share_change,
     "Create the endpoint": Task.change,
     "Update the endpoint": Task.change,
     "Did the change begin?": Task.did_it_begin,
@@ -461,7 +477,7 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
 WRITING = frozenset({
     "Create the endpoint", "Update the endpoint", "Delete the endpoint that never served", "Roll back to blue",
     "Delete the endpoint of a failed first release", "Write the ledger", "Record the attempt", "Clean up",
-    "Clean up what is left", "Clean up what was left before", "Halt automation",
+    "Clean up what is left", "Clean up what was left before", "Halt automation", PUT, SHARE,
 })  # fmt: skip
 """Where an execution changes the endpoint, its configs or what the ledger says is live."""
 

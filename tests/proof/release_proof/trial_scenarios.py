@@ -1,5 +1,6 @@
 """Releases by a trial that, with the others, enter every Task state of a machine that has one."""
 
+from release_proof.account import ENDPOINT
 from release_proof.machine import AFTER, BEFORE, Bench, Fault
 from release_proof.scenarios import ALL, canary
 from slipway_lambda.contracts.ledger import LOCK, endpoint_key
@@ -48,6 +49,17 @@ def hurried(bench: Bench) -> None:
     bench.host.around = ask
 
 
+def unheard_trial(bench: Bench) -> None:
+    """The endpoint changes before the machine listens for the trial."""
+    canary(bench)
+
+    def note(execution: str, state: str, when: str) -> None:
+        if (state, when) == (PUT, AFTER):
+            bench.account.ledger.note_news(ENDPOINT, execution)
+
+    bench.host.around = note
+
+
 def half_prepared(bench: Bench) -> None:
     """The trial's config is there from an execution that was cut off."""
     canary(bench)
@@ -90,5 +102,16 @@ def beside(bench: Bench) -> bool:
     return CHALLENGER in {v["VariantName"] for v in both}
 
 
-TRIALS = (tried, worse, unvisited, taken_back, hurried, half_prepared, cut_off, unanswered_trial, unanswered_share)
+TRIALS = (
+    tried,
+    worse,
+    unvisited,
+    taken_back,
+    hurried,
+    unheard_trial,
+    half_prepared,
+    cut_off,
+    unanswered_trial,
+    unanswered_share,
+)
 ALL_WITH_TRIALS = (*TRIALS, *ALL)

@@ -76,7 +76,9 @@ def _people(setting: Setting, state: State) -> Iterator[Move]:
 WATCHED = frozenset({
     "Check before the shift", "Note the attempt", "Create the endpoint config", "Create the endpoint",
     "Update the endpoint", "Did the change begin?", "Look at the endpoint", "Verify what is live", "Was it aborted?",
-    "Is the endpoint config already there?",
+    "Is the endpoint config already there?", "Create the trial config", "Is the trial config already there?",
+    "Put the challenger beside the champion", "Did the trial begin?", "Look at the trial", "Judge the trial",
+    "Give the challenger its next share", "Did its share change?",
 })  # fmt: skip
 
 
@@ -189,8 +191,9 @@ def _service(state: State, n: int) -> Iterator[tuple[str, State]]:
         yield "Failed", becomes(e._replace(status="Failed", target=0))
     elif e.status == "Updating":
         new = e._replace(status="InService", live=e.target, target=0, guarded=False, other_bytes=False)
+        new = new._replace(beside=e.target_beside, target_beside=0)
         yield "InService on the new config", becomes(new)
-        yield "RollingBack", becomes(e._replace(status="RollingBack", target=0))
+        yield "RollingBack", becomes(e._replace(status="RollingBack", target=0, target_beside=0))
         if state.budget.swaps:
             yield "InService with other bytes", spend(becomes(new._replace(other_bytes=True)), "swaps")
     elif e.status == "RollingBack":
@@ -201,7 +204,7 @@ def _service(state: State, n: int) -> Iterator[tuple[str, State]]:
     elif e.status == "SystemUpdating":
         yield "InService", becomes(e._replace(status="InService"))
     elif e.status == "Deleting":
-        yield "gone", becomes(e._replace(status="", live=0, other_bytes=False))
+        yield "gone", becomes(e._replace(status="", live=0, beside=0, other_bytes=False))
 
 
 def violation(state: State) -> str:
@@ -221,7 +224,11 @@ def violation(state: State) -> str:
 def settled(state: State, endpoint: Endpoint) -> bool:
     """The newest approved version is live and the ledger says so, or it is recorded why not."""
     newest = newest_approved(state)
-    if newest == 0 or endpoint.halted or endpoint.held or endpoint.status not in ("", "InService"):
+    if newest == 0 or endpoint.halted or endpoint.status not in ("", "InService"):
+        return True
+    if endpoint.beside:
+        return False
+    if endpoint.held:
         return True
     attempt = endpoint.attempts[newest - 1]
     recorded = attempt.outcome in ("failed", "refused") or (attempt.outcome == "started" and attempt.tries >= 2)
