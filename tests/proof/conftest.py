@@ -84,7 +84,8 @@ def _flat(value: Any, template: dict[str, Any]) -> str:
     if function == "Fn::Join":
         return str(argument[0]).join(_flat(part, template) for part in argument[1])
     if function == "Ref":
-        return {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}.get(argument, argument)
+        known = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}
+        return str(known.get(argument, argument))
     if function == "Fn::GetAtt":
         handler = template["Resources"][argument[0]]["Properties"].get("Handler")
         return str(handler or ".".join(argument))
