@@ -1,7 +1,7 @@
 """The release protocol, proved on the definition that is deployed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import App, Stage
 from aws_cdk import Environment as CdkEnvironment
 
+from rehearsal.asl import expressions
 from release_proof.definition import definition_of
 from release_proof.machine import Bench
 from slipway.config.model import Model
@@ -27,6 +28,14 @@ MODEL: dict[str, Any] = {
     },
     "rollout": {"timeout_seconds": 600, "bake_seconds": 120, "termination_wait_seconds": 60, "minimum_requests": 50},
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_expressions() -> Iterator[None]:
+    """The interpreter's limit for an expression is in time of the wall: what else the machine does decides no proof."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(expressions, "LIMIT_MILLISECONDS", 60_000)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from release_proof.following import NotAPathError, task_of
+from release_proof.machine import AFTER, BEFORE, Fault
 from release_proof.protocol import Setting
 from release_proof.random_runs import ALL, RandomRun
 from release_proof.tasks import TASKS
+from release_proof.trying import JUDGE, PUT, SHARE, TRIAL_CONFIG
 
 STORIES, SAMPLE = 400, 12
-TRIAL_STORIES, TRIAL_SAMPLE = 120, 4
+TRIAL_STORIES, TRIAL_SAMPLE = 240, 4
+TRYING = replace(ALL, trial=True)
 
 
 def test_runs_of_the_machine_are_paths_of_the_model(
@@ -27,8 +30,39 @@ def test_runs_of_a_machine_with_trials_are_paths_of_the_model(
     strategy: str, trials: dict[str, dict[str, Any]], full: bool, figure: Callable[..., None]
 ) -> None:
     """Without wishes to promote, which the model leaves out."""
-    stories, setting = TRIAL_STORIES if full else TRIAL_SAMPLE, replace(ALL, trial=True)
-    _replay(f"{strategy}: ", trials[strategy], setting, stories, figure, full=full, least=stories)
+    stories = TRIAL_STORIES if full else TRIAL_SAMPLE
+    _replay(f"{strategy}: ", trials[strategy], TRYING, stories, figure, full=False, least=stories)
+
+
+@pytest.mark.parametrize("strategy", ["shadow", "ab"])
+def test_every_task_of_a_trial_is_followed_in_the_model(
+    strategy: str, definition: dict[str, Any], trials: dict[str, dict[str, Any]], figure: Callable[..., None]
+) -> None:
+    """A change whose answer is lost, one that is refused, a config that is there already; in turn."""
+    own = {n for n, state in trials[strategy]["States"].items() if state["Type"] == "Task"} - set(definition["States"])
+    met: set[str] = set()
+    for place in (TRIAL_CONFIG, PUT, SHARE):
+        for when in (BEFORE, AFTER):
+            run = RandomRun(trials[strategy], 0, TRYING)
+            run.sagemaker.fate = lambda _: "good"
+            one_live(run)
+            run.bench.host.faults = [Fault(place, "States.TaskFailed", when)]
+            run.begin("approval")
+            run.go_on()
+            met |= run.follower.met
+    known = {task_of(n) for n in own} & set(TASKS)
+    figure(f"{strategy}: replay: tasks of a trial met", len(known & met), f"all {sorted(known - met)}", known <= met)
+
+
+def test_a_wrong_model_of_a_trial_is_found_out(trials: dict[str, dict[str, Any]]) -> None:
+    def withdrawn_in_its_trial(run: RandomRun) -> None:
+        one_live(run)
+        run.until(run.begin("approval"), JUDGE)
+        run.withdraw(2)
+
+    wrong = replace(TRYING, dropped="trial_goes_back_to_the_champion")
+    assert not found_out(withdrawn_in_its_trial, trials["ab"], TRYING)
+    assert found_out(withdrawn_in_its_trial, trials["ab"], wrong)
 
 
 def _replay(

@@ -205,7 +205,8 @@ def test_a_trial_whose_lock_went_to_another_touches_nothing_more(one: Bench) -> 
 @pytest.mark.fault("A28")
 def test_an_abort_wins_over_a_wish_to_promote(one: Bench) -> None:
     hurried(one)
-    ask, asked = one.host.around, []
+    ask = one.host.around
+    asked: list[str] = []
 
     def both(execution: str, state: str, when: str) -> None:
         ask(execution, state, when)

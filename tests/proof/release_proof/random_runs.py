@@ -34,6 +34,8 @@ CAN_RUN_OUT = frozenset({
     "Let the endpoint settle",
 })  # fmt: skip
 """Where an execution may stand longer than its lease: no change comes before it is renewed."""
+OF_TRIALS = frozenset({"trial", "trial?", "challenger", "share", "share?"})
+"""Words in the names of tasks that only a trial has."""
 
 
 class RandomRun:
@@ -260,7 +262,8 @@ class RandomRun:
     def _break(self) -> None:
         """A call fails from now on, or once, before or after its effect."""
         tasks = [n for n, s in self.definition["States"].items() if s["Type"] == "Task"]
-        state = self.dice.choice(tasks)
+        of_trials = [n for n in tasks if OF_TRIALS & set(n.split())]
+        state = self.dice.choice(of_trials if of_trials and self.dice.random() < 0.5 else tasks)
         one = self.definition["States"][state]
         resource = parse(one["Resource"])
         assert resource is not None
