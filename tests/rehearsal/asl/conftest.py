@@ -115,7 +115,7 @@ class Bench:
         return self.ended(self.start(states, given, **top))
 
     def ended(self, run: Run) -> dict[str, Any]:
-        assert run.over.wait(10), run.record["events"][-3:]
+        assert run.over.wait(60), run.record["events"][-3:]
         return run.record
 
     def output(self, states: dict[str, Any], given: Any = None, **top: Any) -> Any:
