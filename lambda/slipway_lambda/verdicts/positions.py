@@ -14,6 +14,8 @@ FEW = 500
 MOST_POSITIONS = 16
 VARIES, STANDS_STILL = 0.9, 0.995
 """Shares of the commonest value: at most the first is variety, at least the second is none."""
+DISTINCT = 5
+"""Values of a champion that mostly gives the same: so many are more than classes with a rare one."""
 RELATED = 0.1
 """A rank correlation with the champion that is certainly below this is none."""
 FAR = 3.0
@@ -28,8 +30,10 @@ def by_position(alike: Sequence[tuple[Answer, Answer]]) -> Iterator[Check]:
         return
     length = min(MOST_POSITIONS, *(len(a.values) for a, _ in alike))
     columns = [([a.values[i] for a, _ in alike], [b.values[i] for _, b in alike]) for i in range(length)]
-    varied = [(a, b) for a, b in columns if a != b and commonest(a) <= VARIES]
+    differing = [(a, b) for a, b in columns if a != b]
+    varied = [(a, b) for a, b in differing if commonest(a) <= VARIES]
     if not varied:
+        yield from _one_for_all([(a, b) for a, b in differing if len(set(a)) >= DISTINCT])
         return
     still = min(commonest(b) for _, b in varied)
     told = f"The shadow gives one value in {100 * still:.1f} % of its answers, where the champion's vary."
@@ -43,6 +47,16 @@ def by_position(alike: Sequence[tuple[Answer, Answer]]) -> Iterator[Check]:
     way = min(moved(a, b) for a, b in numbers)
     told = f"The median lies {way:.1f} of the champion's interquartile ranges away; more than {FAR:g} is far."
     yield Check("far", _worse_if(way > FAR), way, told)
+
+
+def _one_for_all(columns: Sequence[tuple[Column, Column]]) -> Iterator[Check]:
+    """Where the champion has a favourite, nothing but one single value is standing still: a good shadow has a favourite
+    as well.
+    """
+    if columns:
+        still = min(commonest(b) for _, b in columns)
+        told = f"The shadow gives one value in {100 * still:.1f} % of its answers, where the champion gives several."
+        yield Check("constant", _worse_if(still == 1), still, told)
 
 
 def _numeric(column: Column) -> TypeGuard[Sequence[float]]:

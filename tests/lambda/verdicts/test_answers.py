@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,16 @@ def test_answers_of_every_kind_of_container_are_read(text: str, shape: str, valu
 def test_what_is_no_answer_is_told_and_never_breaks_the_reader(text: str) -> None:
     with pytest.raises(UnreadableError):
         read(text)
+
+
+@pytest.mark.fault("A13")
+def test_one_value_for_all_is_found_also_beside_a_champion_with_a_favourite() -> None:
+    champion = ["0.05"] * 950 + [f"0.{n}" for n in range(10, 60)]
+    asked: dict[str, Any] = {"tolerance": 0.001, "disagreement_percent": None, "minimum": 500}
+    still = compare_answers([(one, "0.5") for one in champion], **asked)
+    assert (still.finding, "one value in 100.0 %" in still.reason) == (Finding.WORSE, True)
+    alike = compare_answers([(one, "0.04" if one == "0.05" else one) for one in champion], **asked)
+    assert alike.finding is Finding.NOT_WORSE
+    # A rare class that the shadow never names is no proof.
+    classes = compare_answers([("no" if n % 50 else "yes", "no") for n in range(1000)], **asked)
+    assert classes.finding is Finding.NOT_WORSE

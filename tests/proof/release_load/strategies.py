@@ -7,13 +7,13 @@ from slipway.config.rollout import USES, Strategy
 INSTANCES = 4
 PERIOD_SECONDS = 10
 BAKE_SECONDS, TERMINATION_SECONDS = 180, 120
-STEPS: dict[str, dict[str, int]] = {
+STEPS: dict[str, dict[str, Any]] = {
     "all_at_once": {},
     "canary": {"canary_percent": 25},
     "linear": {"step_percent": 25},
     "rolling": {"batch_percent": 25},
-    "shadow": {},
-    "ab": {},
+    "shadow": {"trial": {"seconds": 3600, "step_seconds": 120}},
+    "ab": {"trial": {"seconds": 3600, "step_seconds": 120, "weights_percent": [10]}},
 }
 """What a strategy's own step is; one that the declarations know and this table does not is a test's failure."""
 FIRST_SHARE = {"all_at_once": 1.0, "canary": 0.25, "linear": 0.25, "rolling": 0.25, "shadow": 0.0, "ab": 0.1}
@@ -56,7 +56,12 @@ def model(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
             "prefix": "load/",
             "columns": [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}],
         },
-        "endpoint": {"instance_count": INSTANCES, "startup_timeout_seconds": 60, "capture": {"sampling_percent": 0}},
+        "endpoint": {
+            "instance_count": INSTANCES,
+            "startup_timeout_seconds": 60,
+            # A shadow's answers are judged as they were captured.
+            "capture": {"sampling_percent": 100 if strategy is Strategy.SHADOW else 0},
+        },
         "monitors": {"data_quality": None},
         "retrain": {"on_drift": False},
         "rollout": rollout(strategy, latency_milliseconds),
