@@ -1,5 +1,6 @@
 """Task: a call, a job to wait for, a token to wait for, or an activity."""
 
+import threading
 from typing import Any
 
 from rehearsal.asl import faults, resources
@@ -105,13 +106,35 @@ class _Task:
             response = work["response"]
         else:
             events.started()
-            response = bounded(lambda: self._run.host.call(call), deadline, self._line.stop, self._line.spawn)
+            response = self._respond(call, deadline)
             if waiting is not None or self._resource.sync:
                 events.submitted(limited(response, self._frame.state, "response"))
                 self._frame.work = {**work, "response": response}
         if waiting is not None:
             return self._wait(waiting, deadline, heartbeat)
         return self._poll(call, response, deadline) if self._resource.sync else response
+
+    def _respond(self, call: Call, deadline: Deadline) -> Any:
+        """The call's response. What a `.sync` task began while nobody waited for it any more is stopped."""
+        host, responses, lock = self._run.host, list[Any](), threading.Lock()
+        left = False
+
+        def respond() -> Any:
+            response = host.call(call)
+            with lock:
+                responses.append(response)
+                if left and self._resource.sync:
+                    host.cancel(call, response)
+            return response
+
+        try:
+            return bounded(respond, deadline, self._line.stop, self._line.spawn)
+        except (CancelledError, StatesError):
+            with lock:
+                left = True
+                if responses and self._resource.sync:
+                    host.cancel(call, responses[0])
+            raise
 
     def _listen(self, *, begun: bool = True) -> Waiting:
         place = self._run.machine.name, self._frame.state

@@ -22,7 +22,9 @@ class Source:
 
 
 def captured(source: Source, variant: str, start: float, end: float) -> list[Captured]:
-    """What a variant was asked and answered between two times in epoch seconds, as far as it is delivered."""
+    """What a variant was asked and answered between two times in epoch seconds, as far as it is delivered. The same
+    hour may hold another challenger's answers, of a trial before this one. Capture tells times in whole seconds.
+    """
     objects = source.objects
     bucket, prefix = split_uri(f"{source.uri.rstrip('/')}/{source.endpoint}")
     window = Window(moment(max(start, end - LOOK_BACK_SECONDS)), moment(end + 1))
@@ -39,5 +41,5 @@ def captured(source: Source, variant: str, start: float, end: float) -> list[Cap
             break
         body = objects.head(bucket, item.key, left)
         left -= len(body)
-        found += read_lines(body.decode("utf-8", errors="replace"))
+        found += (one for one in read_lines(body.decode("utf-8", errors="replace")) if int(start) <= one.at <= end)
     return found

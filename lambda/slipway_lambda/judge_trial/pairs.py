@@ -7,12 +7,14 @@ inference id, else by the event id, else by equal bodies.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
 class Captured:
-    """One line. `inference_id` empty where the caller gave none."""
+    """One line. `at`: epoch seconds. `inference_id` empty where the caller gave none."""
 
+    at: float
     event_id: str
     inference_id: str
     request: str
@@ -20,8 +22,8 @@ class Captured:
 
 
 def read_lines(text: str) -> Iterator[Captured]:
-    """The lines that hold a request and its answer as text. A cut or foreign line, or one whose bodies are encoded, is
-    passed over: it makes no pair.
+    """The lines that hold a request and its answer as text. A cut or foreign line, one without a time, or one whose
+    bodies are encoded, is passed over: it makes no pair.
     """
     for line in text.splitlines():
         try:
@@ -31,6 +33,7 @@ def read_lines(text: str) -> Iterator[Captured]:
             if any(s["encoding"] not in ("CSV", "JSON") for s in sides):
                 continue
             yield Captured(
+                datetime.fromisoformat(metadata["inferenceTime"]).timestamp(),
                 str(metadata.get("eventId", "")),
                 str(metadata.get("inferenceId", "")),
                 *(str(s["data"]).strip() for s in sides),

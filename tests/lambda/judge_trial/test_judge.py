@@ -148,6 +148,7 @@ def line(request: str, answer: str, **metadata: str) -> str:
 
     side = {"encoding": "CSV", "observedContentType": "text/csv"}
     data = {"endpointInput": {**side, "data": request}, "endpointOutput": {**side, "data": answer}}
+    metadata = {"inferenceTime": "2026-11-20T14:00:00Z", **metadata}
     return json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"})
 
 
@@ -169,5 +170,6 @@ def test_answers_are_paired_by_inference_id_event_id_or_body() -> None:
 
 def test_lines_that_cannot_be_read_make_no_pair() -> None:
     encoded = line("1", "0.1").replace('"CSV"', '"BASE64"', 1)
-    text = "\n".join(["{", "[]", '"x"', "null", encoded, line("1", "0.1")[:40], line("2", "0.2")])
+    timeless = line("1", "0.1", inferenceTime="soon")
+    text = "\n".join(["{", "[]", '"x"', "null", encoded, timeless, line("1", "0.1")[:40], line("2", "0.2")])
     assert [c.answer for c in read_lines(text)] == ["0.2"]

@@ -154,12 +154,12 @@ def test_a_wish_is_read_from_the_lock(ask: Any, world: World) -> None:
     assert ask()["reason"] == "Aborted by eva: no"
 
 
-def answered(objects: Any, variant: str, answers: list[str]) -> None:
+def answered(objects: Any, variant: str, answers: list[str], when: str = "2026-11-20T14:00:00Z") -> None:
     side = {"encoding": "CSV", "observedContentType": "text/csv"}
     lines = [
         json.dumps({
             "captureData": {"endpointInput": {**side, "data": f"{n}"}, "endpointOutput": {**side, "data": text}},
-            "eventMetadata": {"eventId": f"{variant}{n}"},
+            "eventMetadata": {"eventId": f"{variant}{n}", "inferenceTime": when},
         })
         for n, text in enumerate(answers)
     ]  # fmt: skip
@@ -197,6 +197,12 @@ def test_a_shadow_may_differ_only_as_far_as_it_is_declared(ask: Any, shadowed: W
     assert ask("shadow")["word"] == "promote"
     assert ask("shadow", disagreement_percent=10.0)["word"] == "discard"
     assert ask("shadow", disagreement_percent=30.0)["word"] == "promote"
+
+
+def test_answers_of_a_trial_before_this_one_are_not_judged(ask: Any, shadowed: World, objects: Any) -> None:
+    answered(objects, "main", [f"0.{n % 90 + 10}" for n in range(900)])
+    answered(objects, "challenger", [f"0.{n % 90 + 10}" for n in range(900)], when="2026-11-20T13:30:00Z")
+    assert ask("shadow")["word"] == "continue"
 
 
 def test_a_shadow_whose_answers_are_not_there_yet_is_waited_for(ask: Any, shadowed: World, objects: Any) -> None:

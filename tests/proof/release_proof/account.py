@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.asl.errors import StatesError
@@ -131,11 +132,11 @@ class Account:
             raise StatesError(name, json.dumps({"errorMessage": str(error), "errorType": name})) from error
 
 
-def _captured(number: int) -> str:
+def _captured(number: int, at: int) -> str:
     """A line of data capture; both sides of a trial answer alike."""
-    side = {"encoding": "CSV", "observedContentType": "text/csv"}
+    side, when = {"encoding": "CSV", "observedContentType": "text/csv"}, datetime.fromtimestamp(at, UTC).isoformat()
     data = {"endpointInput": {**side, "data": f"{number}"}, "endpointOutput": {**side, "data": f"0.{number + 1}"}}
-    return json.dumps({"captureData": data, "eventMetadata": {"eventId": f"{number}"}})
+    return json.dumps({"captureData": data, "eventMetadata": {"eventId": f"{number}", "inferenceTime": when}})
 
 
 def _inspect(payload: Request) -> Request:
@@ -182,7 +183,7 @@ class _Ports:
 
     def head(self, bucket: str, key: str, limit_bytes: int) -> bytes:
         if key.endswith("answers.jsonl"):
-            return "\n".join(_captured(n) for n in range(600)).encode()
+            return "\n".join(_captured(n, int(self.account.clock.now())) for n in range(600)).encode()
         if key.endswith("golden.jsonl"):
             return b'{"content_type": "text/csv", "body": "1,AA", "prediction": 0.5}\n' * 3
         if key.endswith("model.tar.gz"):

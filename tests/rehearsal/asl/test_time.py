@@ -106,6 +106,19 @@ def test_a_fast_clock_does_not_end_a_job_before_its_floor_on_the_wall(
     assert bench.host.cancelled == ["j"]
 
 
+@pytest.mark.parametrize("limit", [{}, {"TimeoutSeconds": 3600}])
+def test_a_job_that_began_while_its_execution_was_stopped_is_stopped_too(
+    bench: Any, until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
+    called, release, call = threading.Event(), threading.Event(), bench.host.call
+    monkeypatch.setattr(bench.host, "call", lambda given: (called.set(), release.wait(10), call(given))[-1])
+    run = bench.start({"T": {"Type": "Task", "Resource": JOB, "Parameters": {"name": "j"}, **limit, "End": True}})
+    until(called.is_set)
+    run.end("ABORTED")
+    release.set()
+    until(lambda: bench.host.cancelled == ["j"])
+
+
 def test_a_hanging_function_is_left_when_its_time_is_over(
     bench: Any, until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

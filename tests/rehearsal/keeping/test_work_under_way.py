@@ -259,7 +259,7 @@ def test_alarms_targets_schedules_and_rules_are_as_they_were(killed: Killed, unt
     assert world.message("ticks") == '"tick"'
 
 
-def test_a_later_deployment_updates_the_stack_and_can_remove_it(killed: Killed, until: Callable[..., Any]) -> None:
+def test_later_deployments_update_the_stack_and_put_it_back(killed: Killed, until: Callable[..., Any]) -> None:
     world = killed[0]
     cfn, runtime = world.client("cloudformation"), world.client("sagemaker-runtime")
     assert cfn.describe_stacks(StackName="app")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
@@ -268,3 +268,6 @@ def test_a_later_deployment_updates_the_stack_and_can_remove_it(killed: Killed, 
     assert world.settled("app") == "UPDATE_COMPLETE"
     assert runtime.invoke_endpoint(EndpointName="steady", Body=b"1")["Body"].read() == b"two"
     assert world.client("cloudwatch").describe_alarms(AlarmNames=["kept"])["MetricAlarms"][0]["Threshold"] == 5
+    cfn.update_stack(StackName="app", TemplateBody=template(world, "one", 3))
+    assert world.settled("app") == "UPDATE_COMPLETE"
+    assert runtime.invoke_endpoint(EndpointName="steady", Body=b"1")["Body"].read() == b"one"
