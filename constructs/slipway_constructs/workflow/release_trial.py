@@ -37,6 +37,7 @@ def trial_variables(timing: ReleaseTiming) -> dict[str, Any]:
         "trial": {},
         "trial_began_ms": 0,
         "step_began_ms": 0,
+        "trial_counts": {},
         "trial_settling": timing.trial_settling,
         "trial_looks": timing.trial_looks,
     }

@@ -34,7 +34,8 @@ SHARED = f"""(
 
 
 class TrialLoop(Construct):
-    """Expects: `plan`, `trial_began_ms`, `step_began_ms`, `trial_looks`. Leaves: `trial`, `plan.record_item`.
+    """Expects: `plan`, `trial_began_ms`, `step_began_ms`, `trial_looks`, `trial_counts`. Leaves: `trial`,
+    `plan.record_item`.
 
     `settling`: where a change of shares is waited for. States for a change of shares are there with `ab` only.
     """
@@ -92,9 +93,11 @@ class TrialLoop(Construct):
                 "step_began_ms": expression("$step_began_ms"),
                 "now_ms": expression("$floor($millis())"),
                 "lease_seconds": expression("$lease_seconds"),
+                "counts": expression("$trial_counts"),
             },
             assign={
                 "trial": expression("$states.result.Payload"),
+                "trial_counts": expression("$states.result.Payload.counts"),
                 "lease_until": expression("$states.result.Payload.lease_until"),
                 "plan": expression(
                     '$merge([$plan, {"record_item": $merge([$plan.record_item, $states.result.Payload.record])}])'

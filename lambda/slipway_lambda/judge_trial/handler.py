@@ -19,8 +19,8 @@ from slipway_lambda.ports.packages import SageMakerPackages
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """`spec`, `config` (the trial's), `release_config`, `package_arn`, `execution`, `began_ms`, `step_began_ms`,
-    `now_ms` (epoch), `lease_seconds` → `word`, `reason`, `thin`, `hurried`, `pause_seconds`, `weights` (of the next
-    step), `lease_until` (epoch s), `record` (attributes).
+    `now_ms` (epoch), `lease_seconds`, `counts` → `word`, `reason`, `thin`, `hurried`, `pause_seconds`, `weights` (of
+    the next step), `lease_until` (epoch s), `counts` (for the next look), `record` (attributes).
     """
     ledger = DynamoLedger(setting("LEDGER_TABLE"))
     real = (SageMakerEndpoints(), SageMakerPackages(), CloudWatchAlarms(), CloudWatchMetrics(), ledger, S3Objects())
@@ -39,9 +39,11 @@ def weigh(event: Mapping[str, Any], ports: Ports) -> dict[str, Any]:
         step_began=take(event, "step_began_ms", int) / 1000,
         now=take(event, "now_ms", int) / 1000,
         lease_until=take(event, "now_ms", int) // 1000 + take(event, "lease_seconds", int),
+        counts=take(event, "counts", dict),
     )
     seen = look(case, ports)
     found = judge(case.trial, seen)
+    counted = [n for side in (seen.champion, seen.challenger) for n in (side.requests, side.failures)]
     shares = {case.spec.variant: 100 - found.share_percent, CHALLENGER: found.share_percent}
     return {
         "word": found.word,
@@ -50,6 +52,7 @@ def weigh(event: Mapping[str, Any], ports: Ports) -> dict[str, Any]:
         "hurried": found.hurried,
         "pause_seconds": case.trial.pause_seconds(seen.trial_seconds, seen.step_seconds),
         "lease_until": case.lease_until,
+        "counts": {**case.counts, str(seen.share_percent): counted},
         "weights": [{"VariantName": n, "DesiredWeight": float(w)} for n, w in shares.items()],
         "record": to_item(
             {

@@ -17,7 +17,7 @@ GOOD = frozenset({Finding.NOT_WORSE, Finding.BETTER})
 class Seen:
     """`share_percent`: the challenger's of the answers, 0 for a shadow. `faults`: what is not as a trial needs it, in
     words. `findings`: every comparison made. `trial_seconds`, `step_seconds`: since the trial, the present share began.
-    `challenger`: what it answered at that share.
+    `champion`, `challenger`: what they answered at that share.
     """
 
     share_percent: int
@@ -26,6 +26,7 @@ class Seen:
     wish: Wish
     trial_seconds: float
     step_seconds: float
+    champion: Counts
     challenger: Counts
 
     @property

@@ -1,6 +1,6 @@
 """Reading all that a trial is judged by, at one time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway_lambda.contracts.release import ReleaseSpec
@@ -39,6 +39,7 @@ class Ports:
 class Case:
     """`config`: the trial's; `release_config`: what it would be promoted to. `execution`: ARN of the lock's owner.
     Times in epoch seconds; `step_began`: since when the present shares hold; `lease_until`: what the lock is to last.
+    `counts`: by share (per cent), what earlier looks counted last: requests and failures of champion and challenger.
     """
 
     spec: ReleaseSpec
@@ -50,6 +51,7 @@ class Case:
     step_began: float
     now: float
     lease_until: int
+    counts: Mapping[str, Sequence[int]]
 
     @property
     def trial(self) -> Trial:
@@ -75,14 +77,19 @@ def look(case: Case, ports: Ports) -> Seen:
     ]
     champion, challenger = (_counts(case, ports.metrics, name) for name in (spec.variant, CHALLENGER))
     higher = trial.metric is not None and trial.metric.higher_is_better
-    rates = compare(champion, challenger, minimum=trial.minimum_requests, higher_is_better=higher)
+    share = share_percent(endpoint)
+    # What an earlier share showed counts on: the bound on a wrong verdict is one for the whole ramp.
+    earlier = [(Counts(*c[:2]), Counts(*c[2:])) for of, c in case.counts.items() if of != str(share)]
+    minimum = trial.minimum_requests
+    rates = compare(champion, challenger, minimum=minimum, higher_is_better=higher, earlier=earlier)
     return Seen(
-        share_percent=share_percent(endpoint),
+        share_percent=share,
         faults=tuple(faults),
         findings=(rates, *_of_answers(case, ports.objects)),
         wish=wish_of(lock),
         trial_seconds=case.now - case.began,
         step_seconds=case.now - case.step_began,
+        champion=champion,
         challenger=challenger,
     )
 

@@ -16,7 +16,7 @@ from slipway_lambda.verdicts.compare import Comparison, Counts, Finding
 AB = Trial(3600, 5000, (10, 50), 300, 0.001, ())
 SHADOW = replace(AB, weights_percent=())
 GOOD = Comparison(Finding.NOT_WORSE, "Not worse.")
-SEEN = Seen(10, (), (GOOD,), Wish(), 400, 400, Counts(6000, 1))
+SEEN = Seen(10, (), (GOOD,), Wish(), 400, 400, Counts(54_000, 9), Counts(6000, 1))
 
 
 def said(trial: Trial = AB, **changes: Any) -> Any:

@@ -60,7 +60,7 @@ def world() -> World:
 
 @pytest.fixture
 def ask(world: World, objects: Any, spec_values: dict[str, Any]) -> Any:
-    def weighed(strategy: str = "ab", **trial: Any) -> dict[str, Any]:
+    def weighed(strategy: str = "ab", counts: dict[str, list[int]] | None = None, **trial: Any) -> dict[str, Any]:
         shares = (10, 50) if strategy == "ab" else ()
         declared = Trial(**{
             "seconds": 3600, "minimum_requests": 5000, "weights_percent": shares, "step_seconds": 300,
@@ -71,6 +71,7 @@ def ask(world: World, objects: Any, spec_values: dict[str, Any]) -> Any:
             "spec": json.loads(json.dumps(spec)), "config": "t", "release_config": "r", "package_arn": "arn",
             "execution": "me", "began_ms": int(NOW - 900) * 1000, "step_began_ms": int(NOW - 600) * 1000,
             "now_ms": int(NOW) * 1000, "lease_seconds": 14_400,
+            "counts": counts or {},
         }  # fmt: skip
         ports: Any = world
         return weigh(event, Ports(ports, ports, ports, ports, ports, objects))
@@ -101,6 +102,16 @@ def test_a_challenger_that_is_not_worse_gets_its_next_share(ask: Any, world: Wor
     ]
     figures = from_item(found["record"])
     assert (figures["trial_requests"], figures["trial_failures"], figures["trial_share_percent"]) == (6000, 6, 10)
+
+
+def test_what_an_earlier_share_showed_counts_on(ask: Any, world: World) -> None:
+    """At 36 of 6,000 the challenger is not known to be worse; with 36 of 6,000 at the share before, it is."""
+    world.counts = {"main": Totals(54_000, 150), "challenger": Totals(6000, 36)}
+    assert ask()["word"] != "discard"
+    found = ask(counts={"5": [54_000, 150, 6000, 36]})
+    assert found["word"] == "discard"
+    assert found["counts"] == {"5": [54_000, 150, 6000, 36], "10": [54_000, 150, 6000, 36]}
+    assert ask(counts={"10": [54_000, 150, 6000, 36]})["word"] != "discard", "that was an earlier look at this share"
 
 
 def test_counts_are_of_the_trials_own_fleets_since_the_last_change_of_shares(ask: Any, world: World) -> None:
