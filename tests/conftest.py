@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Tests of these folders share a cloud or a deployed app: one worker runs them all, or it would be made twice.
 SHARED = ("rehearsal", "conformance")
 ALONE = "rehearsal/sagemaker"
+LONGEST = "rehearsal/flows"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.relative_to(ROOT / "tests")
         shared = folder.parts[:1] and folder.parts[0] in SHARED and not str(folder).startswith(ALONE)
         item.add_marker(pytest.mark.xdist_group(str(folder if shared else item.path)))
+    # A worker that began the longest last would keep the other waiting.
+    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "tests" / LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Trials on the deployed machine: a challenger beside its champion under traffic, promoted, and discarded."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,53 +8,32 @@ from typing import Any
 
 import pytest
 
+from release_load.client import Load
 from slipway_lambda.verdicts.sample import MINIMUM_SAMPLE
 
 pytestmark = pytest.mark.rehearsal
 
 ENDPOINT = "flight-delays-dev"
-CLIENTS = 4
+RATE = 500
+"""Requests a second of the wall."""
+MODEL_ERROR = 424
 SPEED = 30
 WALL_SECONDS = 240
 CANARY = "  strategy: canary\n  canary_percent: 25 # one of the four instances goes first\n  bake_seconds: 300\n"
 FAST = ("latency_p99: { milliseconds: 1000,", "latency_p99: { milliseconds: 30000,")
 """Seconds of the wall are half a minute here: a slow host is not a slow model."""
 SHADOW = ((CANARY, "  strategy: shadow\n  trial: { seconds: 7200, step_seconds: 60 }\n"), FAST)
-AB = ((CANARY, "  strategy: ab\n  trial: { seconds: 7200, step_seconds: 60, weights_percent: [50, 80] }\n"), FAST)
+AB = ((CANARY, "  strategy: ab\n  trial: { seconds: 7200, step_seconds: 60, weights_percent: [60, 80] }\n"), FAST)
 
 
 @contextmanager
 def clients(app: Any) -> Iterator[Counter[int]]:
-    """Clients that never pause, and the statuses that they get, until the block ends."""
+    """Clients that never pause; once the block has ended, the statuses that they got."""
     seen: Counter[int] = Counter()
-    stop, lock = threading.Event(), threading.Lock()
-    rows = app.made(rows=200, seed=3)
-
-    def ask() -> None:
-        runtime = app.client("sagemaker-runtime")
-        at = 0
-        while not stop.is_set():
-            at += 1
-            try:
-                answer = runtime.invoke_endpoint(
-                    EndpointName=ENDPOINT, ContentType="text/csv", Body=rows[at % len(rows)]
-                )
-                answer["Body"].read()
-                status = 200
-            except runtime.exceptions.ModelError as error:
-                status = error.response["OriginalStatusCode"]
-            with lock:
-                seen[status] += 1
-
-    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    try:
+    load = Load(app.cloud, ENDPOINT, rate=RATE, rows=app.made(rows=200, seed=3), right=None)
+    with load:
         yield seen
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    seen.update(load.seen.status)
 
 
 def begin(app: Any, arn: str) -> str:
@@ -168,7 +146,7 @@ def test_a_good_challenger_ramps_up_and_a_bad_one_goes_with_its_share(
         ended = app.end_of(begin(app, arn), wall_seconds=WALL_SECONDS)
     assert (ended.status, ended.error) == ("FAILED", "ReleaseRolledBack"), ended.cause
     assert "alarm" in json.loads(ended.cause)["cause"]
-    assert 0 < seen[500] <= 0.2 * sum(seen.values())
+    assert 0 < seen[MODEL_ERROR] <= 0.2 * sum(seen.values())
     assert_champion_alone(app, good)
 
 
