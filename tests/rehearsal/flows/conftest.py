@@ -387,7 +387,10 @@ def update(app: App, assembly: Path) -> None:
         cfn.update_stack(StackName=name, TemplateURL=url, Capabilities=["CAPABILITY_NAMED_IAM"])
     except cfn.exceptions.ClientError as error:
         assert "No updates are to be performed" in str(error), error
-    status = lambda: str(cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])  # noqa: E731
+
+    def status() -> str:
+        return str(cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
     app.wait_for(lambda: not status().endswith("_IN_PROGRESS"), f"{name} is updated", wall_seconds=120)
     assert status().endswith("_COMPLETE") and "ROLLBACK" not in status(), status()
 
