@@ -28,10 +28,12 @@ _log = logging.getLogger("slipway.asl")
 
 
 class Engine:
-    """`runs` are the executions at work, by ARN."""
+    """`runs` are the executions at work, by ARN. `apart`: a call with a time limit is made in a thread of its own, so
+    that it can be left alone; without, in the execution's, for a host whose every call comes back by itself.
+    """
 
-    def __init__(self, host: Host, faults: Faults | None = None) -> None:
-        self.host, self.faults = host, faults
+    def __init__(self, host: Host, faults: Faults | None = None, *, apart: bool = True) -> None:
+        self.host, self.faults, self.apart = host, faults, apart
         self.tokens = Tokens(host.clock)
         self.runs: dict[str, Run] = {}
         self.map_runs: dict[str, MapRun] = {}

@@ -5,8 +5,10 @@ and the workflow's variables bound, six functions more, one second for each expr
 expression yields nothing. `$now()` and `$millis()` read the cloud's clock.
 """
 
+import copy
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import jsonata
@@ -38,6 +40,25 @@ def check(value: str) -> None:
         raise InvalidExpressionError(_message(error)) from None
     if parsed.errors:
         raise InvalidExpressionError(_message(parsed.errors[0]))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(inner: str) -> Any:
+    """The expression's tree, which evaluating leaves as it is: a state that is entered often is parsed once."""
+    return jsonata.Jsonata.jsonata(inner)
+
+
+def _ready(inner: str) -> Any:
+    """The expression for one evaluation in this thread: variables, limits and clock of its own."""
+    expression = copy.copy(_parsed(inner))
+    expression.parser = jsonata.Jsonata.get_parser()  # of this thread
+    expression.environment = expression.create_frame(jsonata.Jsonata.static_frame)
+    expression.environment.set_runtime_bounds(LIMIT_MILLISECONDS, _DEEPEST)
+    expression.set_output_convert_nulls(False)
+    jsonata.Jsonata.CURRENT.jsonata = (
+        expression  # the engine evaluates with the thread's latest, as its constructor does
+    )
+    return expression
 
 
 def _message(error: Exception) -> str:
@@ -81,8 +102,7 @@ class Evaluator:
         """The value of one expression."""
         inner = text[2:-2].strip()
         try:
-            expression = jsonata.Jsonata.jsonata(inner, timeout=LIMIT_MILLISECONDS, stack=_DEEPEST)
-            expression.set_output_convert_nulls(False)
+            expression = _ready(inner)
             for name, function in functions(self._now).items():
                 expression.register_lambda(name, function)
             value = expression.evaluate(None, self._bindings)

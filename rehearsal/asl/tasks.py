@@ -1,6 +1,7 @@
 """Task: a call, a job to wait for, a token to wait for, or an activity."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from rehearsal.asl import faults, resources
@@ -128,7 +129,8 @@ class _Task:
             return response
 
         try:
-            return bounded(respond, deadline, self._line.stop, self._line.spawn)
+            spawn = self._line.spawn if self._run.engine.apart else _at_once
+            return bounded(respond, deadline, self._line.stop, spawn)
         except (CancelledError, StatesError):
             with lock:
                 left = True
@@ -194,3 +196,7 @@ class _Task:
                 str(lost.where.get("error", TASK_FAILED)), "The task failed after its side effect (fault D15)"
             )
         return result
+
+
+def _at_once(function: Callable[[], None]) -> None:
+    function()

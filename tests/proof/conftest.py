@@ -30,9 +30,12 @@ MODEL: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _patient_expressions() -> Iterator[None]:
-    """The interpreter's limit for an expression is in time of the wall: what else the machine does decides no proof."""
+    """The interpreter's limit for an expression is in time of the wall: what else the machine does decides no proof.
+
+    For the module's tests and fixtures; a session's fixtures here interpret nothing, and other tests keep the limit.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(expressions, "LIMIT_MILLISECONDS", 60_000)
         yield

@@ -140,7 +140,7 @@ class Bench:
         self.clock = clock or SteppedClock()
         self.account = Account(self.clock)
         self.host = (host or Host)(self.clock, self.account)
-        self.engine = self.host.engine = Engine(self.host)
+        self.engine = self.host.engine = Engine(self.host, apart=host is not None)  # a host of others may park a call
         self.machine = Machine(ARN, definition, ROLE, "STANDARD", "JSONata")
         self.text = json.dumps(definition)
         self.spec = ReleaseSpec.from_dict(definition["States"]["Begin"]["Assign"]["spec"])
