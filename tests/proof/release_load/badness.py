@@ -74,8 +74,12 @@ class Case:
 
     @property
     def late(self) -> list[str]:
-        """What took longer than asked, in words."""
-        if self.seconds_from_breach is None or self.seconds_from_breach <= PERIOD_SECONDS + MARGIN_SECONDS:
+        """What took longer than asked, in words. Clients of a shadow have the champion's answers all the time."""
+        if (
+            self.seconds_from_breach is None
+            or not FIRST_SHARE[self.strategy]
+            or self.seconds_from_breach <= PERIOD_SECONDS + MARGIN_SECONDS
+        ):
             return []
         return [f"the champion was back {self.seconds_from_breach:.1f} s after the first breach"]
 
