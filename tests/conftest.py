@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = pytest.StashKey[list[tuple[str, str, str, bool]]]()
@@ -22,17 +24,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Tests of these folders share a cloud or a deployed app: one worker runs them all, or it would be made twice.
 SHARED = ("rehearsal", "conformance")
 ALONE = "rehearsal/sagemaker"
-LONGEST = "rehearsal/flows"
+LONG = ("rehearsal/flows", "proof/releases")
+"""Begun first: a worker that gets one of them last keeps the other waiting."""
+
+
+class Grouped(LoadScopeScheduling):
+    """What the workers of a parallel run may take apart: files, but folders where a cloud is shared. `loadgroup` of
+    pytest-xdist does nothing under pytest 9.2 (pytest-dev/pytest-xdist#1386)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """Below tests/."""
+    file = PurePath(nodeid.partition("::")[0]).relative_to("tests")
+    shared = file.parts[0] in SHARED and not file.is_relative_to(ALONE)
+    return str(file.parent if shared else file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Grouped:
+    """Whatever `--dist` says but `no`."""
+    config.option.loadscopereorder = False  # by number of tests: the longest have few
+    return Grouped(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What the workers of a parallel run may take apart: files, but folders where a cloud is shared."""
-    for item in items:
-        folder = item.path.parent.relative_to(ROOT / "tests")
-        shared = folder.parts[:1] and folder.parts[0] in SHARED and not str(folder).startswith(ALONE)
-        item.add_marker(pytest.mark.xdist_group(str(folder if shared else item.path)))
-    # A worker that began the longest last would keep the other waiting.
-    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "tests" / LONGEST))
+    """The long ones first."""
+    items.sort(key=lambda item: not group_of(item.nodeid).startswith(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.contracts.trial import CHALLENGER, Word
 
 PROBES = 500
-"""Golden records sent at a look where the traffic of clients does not suffice."""
+"""Golden records sent at a look where the traffic of clients does not suffice, or a share has just begun."""
 SHARED = f"""(
   $asked := $trial.weights[VariantName = "{CHALLENGER}"].DesiredWeight;
   $variant := $states.result.ProductionVariants[VariantName = "{CHALLENGER}"];

@@ -6,7 +6,7 @@ the evidence, and last the clock: no verdict in time is none in the challenger's
 
 from dataclasses import dataclass
 
-from slipway_lambda.contracts.trial import Trial, Word
+from slipway_lambda.contracts.trial import LEAST_PAUSE_SECONDS, Trial, Word
 from slipway_lambda.judge_trial.wish import Wish
 from slipway_lambda.verdicts.compare import Comparison, Counts, Finding
 
@@ -37,8 +37,8 @@ class Seen:
 
 @dataclass(frozen=True)
 class Judgement:
-    """`reason`: a sentence. `share_percent`: the challenger's next with `step`. `thin`: it had its time, and too little
-    traffic in it.
+    """`reason`: a sentence. `share_percent`: the challenger's next with `step`. `thin`: golden records are wanted: the
+    share had its time and too little traffic in it, or it has just begun and clients get its answers.
     `hurried`: a wish is followed, and is to be taken out of the lock before it is acted on.
     """
 
@@ -88,4 +88,12 @@ def _waiting(trial: Trial, seen: Seen) -> Judgement:
         why = f"No verdict within {trial.seconds} s, and no verdict is none in the challenger's favour."
         return Judgement(Word.DISCARD, f"{why} {seen.told}")
     too_few = any(c.finding is Finding.TOO_FEW for c in seen.findings)
-    return Judgement(Word.CONTINUE, seen.told, thin=too_few and seen.step_seconds >= trial.step_seconds)
+    waited = too_few and seen.step_seconds >= trial.step_seconds
+    return Judgement(Word.CONTINUE, seen.told, thin=waited or _opens(trial, seen))
+
+
+def _opens(trial: Trial, seen: Seen) -> bool:
+    """The first look at a share whose answers clients get: a healthy challenger that answers wrongly shows in golden
+    records alone, however much traffic there is. A shadow's answers are compared by themselves.
+    """
+    return bool(trial.weights_percent) and seen.step_seconds < LEAST_PAUSE_SECONDS

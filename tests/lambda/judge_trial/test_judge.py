@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slipway_lambda.contracts.trial import Trial, Word
+from slipway_lambda.contracts.trial import LEAST_PAUSE_SECONDS, Trial, Word
 from slipway_lambda.judge_trial.judge import Seen, judge
 from slipway_lambda.judge_trial.pairs import pairs_of, read_lines
 from slipway_lambda.judge_trial.soundness import faults_of_alarms, faults_of_endpoint, share_percent
@@ -49,11 +49,19 @@ def test_no_verdict_in_time_is_none_in_the_challengers_favour(finding: Finding) 
     assert said(findings=(), trial_seconds=3600).word == Word.DISCARD
 
 
-def test_golden_records_are_sent_only_where_clients_had_their_time() -> None:
+def test_golden_records_are_sent_where_clients_had_their_time() -> None:
     few = found(Finding.TOO_FEW)
     assert said(findings=few).thin
     assert not said(findings=few, step_seconds=299).thin
     assert not said(findings=found(Finding.UNDECIDED)).thin
+
+
+@pytest.mark.fault("A13")
+def test_golden_records_are_sent_as_a_share_begins_however_much_traffic_there_is() -> None:
+    assert said(step_seconds=0).thin
+    assert said(step_seconds=LEAST_PAUSE_SECONDS - 1).thin
+    assert not said(step_seconds=LEAST_PAUSE_SECONDS).thin
+    assert not said(SHADOW, step_seconds=0).thin
 
 
 @pytest.mark.fault("A28")

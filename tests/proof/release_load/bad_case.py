@@ -8,6 +8,7 @@ from typing import Any
 from release_load.badness import Case
 from release_load.client import Load
 from release_load.endpoint import LOOK_SECONDS, Ended, Endpoint
+from release_load.phases import SETTLED, in_trial
 from release_load.rig import Rig
 from release_load.strategies import PERIOD_SECONDS
 
@@ -39,14 +40,15 @@ def run(rig: Rig, endpoint: Endpoint, kind: str, meet: Callable[[], None]) -> Ca
 
 
 def _back(endpoint: Endpoint, arn: str, champion: str) -> float | None:
-    """When (monotonic) the endpoint was seen InService on the champion's config, after it had been changing."""
+    """When (monotonic) the endpoint was seen InService on the champion's config, after it had been changing. A trial is
+    on its way to one or the other."""
     changed, deadline = False, time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         found = endpoint.describe()
         at = time.monotonic()
-        settled = found["EndpointStatus"] == "InService"
+        settled = found["EndpointStatus"] in SETTLED
         changed = changed or not settled
-        if changed and settled:
+        if changed and settled and not in_trial(found):
             return at if found["EndpointConfigName"] == champion else None
         if not changed and endpoint.ended(arn):
             return None

@@ -67,9 +67,19 @@ class Case:
         return self.bad / self.answers if self.answers else 0.0
 
     @property
+    def bad_at_most(self) -> float:
+        """The share, and a point of it and one answer for chance; nobody gets a shadow's answers."""
+        share = FIRST_SHARE[self.strategy]
+        return (share + POINT) * self.answers + 1 if share else 0
+
+    @property
     def late(self) -> list[str]:
-        """What took longer than asked, in words."""
-        if self.seconds_from_breach is None or self.seconds_from_breach <= PERIOD_SECONDS + MARGIN_SECONDS:
+        """What took longer than asked, in words. Clients of a shadow have the champion's answers all the time."""
+        if (
+            self.seconds_from_breach is None
+            or not FIRST_SHARE[self.strategy]
+            or self.seconds_from_breach <= PERIOD_SECONDS + MARGIN_SECONDS
+        ):
             return []
         return [f"the champion was back {self.seconds_from_breach:.1f} s after the first breach"]
 
@@ -79,9 +89,9 @@ class Case:
         found = []
         if self.outcome != "rolled_back":
             found.append(f"it ended as {self.outcome}: {self.cause}")
-        share = FIRST_SHARE[self.strategy] + POINT
-        if self.bad > share * self.answers + 1:
-            found.append(f"{self.bad} of {self.answers} answers were bad, more than {share:.0%}")
+        if self.bad > self.bad_at_most:
+            share = FIRST_SHARE[self.strategy]
+            found.append(f"{self.bad} of {self.answers} answers were bad, more than {share:.0%} with its margin")
         if self.late_bad:
             found.append(f"{self.late_bad} bad answers after the champion was back")
         if self.champion_wrong:

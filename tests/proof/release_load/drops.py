@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from release_load.endpoint import Endpoint
+from release_load.endpoint import Endpoint, until
+from release_load.phases import in_trial
 from release_load.rig import FAST, Rig
 from release_load.shift import Shift, shift
+from slipway.config.rollout import TRIALS
 
 RELEASE_SPEED, ROLLBACK_SPEED, ALARM_SPEED = 12.0, 24.0, 8.0
 
@@ -43,7 +45,12 @@ def ways_back(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:
 
 
 def _forward(endpoint: Endpoint) -> None:
-    ended = endpoint.end_of(endpoint.release(endpoint.registry.register()))
+    """A trial is cut short: nothing asks these endpoints, and it would wait for its requests."""
+    arn = endpoint.release(endpoint.registry.register())
+    if endpoint.strategy in TRIALS:
+        until(lambda: in_trial(endpoint.describe()) or endpoint.ended(arn), "the trial")
+        endpoint.promote()
+    ended = endpoint.end_of(arn)
     assert ended.status == "SUCCEEDED", ended
 
 

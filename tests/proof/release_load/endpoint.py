@@ -12,9 +12,12 @@ from typing import Any
 from rehearsal.cloud import Cloud
 from release_load.registry import Registry
 from slipway.config.rollout import Strategy
+from slipway_lambda.contracts.ledger import LOCK, endpoint_key
 
 LOOK_SECONDS = 0.05
 """Of the wall, between two looks."""
+NUMBER_DIGITS = 4
+"""At the end of an instance's name."""
 
 
 @dataclass
@@ -29,12 +32,13 @@ class Ended:
 
 @dataclass
 class Endpoint:
-    """`registry`: its model's versions."""
+    """`registry`: its model's versions. `ledger`: the table."""
 
     cloud: Cloud
     strategy: Strategy
     name: str
     machine: str
+    ledger: str
     registry: Registry
     _clients: dict[str, Any] = field(default_factory=dict)
 
@@ -55,6 +59,17 @@ class Endpoint:
         asked = {"trigger": "rollback", "version": version, "who": "ada", "reason": "proof"}
         started = self.client("stepfunctions").start_execution(stateMachineArn=self.machine, input=json.dumps(asked))
         return str(started["executionArn"])
+
+    def promote(self) -> None:
+        """End the trial that runs in the new version's favour, as `slipway promote --full` asks for it."""
+        self.client("dynamodb").update_item(
+            TableName=self.ledger,
+            Key={"pk": {"S": endpoint_key(self.name)}, "sk": {"S": LOCK}},
+            UpdateExpression="SET promote_by = :by, promote_reason = :why, promote_full = :full",
+            ConditionExpression="attribute_exists(#owner)",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":by": {"S": "ada"}, ":why": {"S": "proof"}, ":full": {"S": "true"}},
+        )
 
     def ended(self, arn: str) -> Ended | None:
         """None while it runs."""
@@ -80,9 +95,9 @@ class Endpoint:
         return found
 
     def servers(self) -> dict[int, str]:
-        """Pids of the serving processes, with the fleet that each belongs to."""
+        """Pids of the serving processes, with the fleet that each belongs to: `<variant>/i-<its own mark>`."""
         mine = (p for p in self.cloud.processes() if str(p.get("name", "")).startswith(f"{self.name}/"))
-        return {int(p["pid"]): str(p["name"]).rpartition("i-")[2][:8] for p in mine}
+        return {int(p["pid"]): str(p["name"]).removeprefix(f"{self.name}/")[:-NUMBER_DIGITS] for p in mine}
 
     def kill_one(self, fleet: str | None = None) -> bool:
         """End a serving process as the kernel does when memory is short; of this fleet, or of any. False: none runs."""

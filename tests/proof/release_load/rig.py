@@ -52,6 +52,7 @@ class Rig:
                     one,
                     told[f"Release-{name}"]["EndpointName"],
                     told[f"Release-{name}"]["ReleaseMachine"],
+                    told["Foundation"]["LedgerTable"],
                     Registry(
                         cloud.client("sagemaker"),
                         cloud.client("s3"),

@@ -1,35 +1,25 @@
 """A release, or a way back, under load: what every request became, step by step, with a worker killed in each phase."""
 
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from statistics import quantiles
 from typing import Any
 
 from release_load.client import Load, Seen
-from release_load.endpoint import LOOK_SECONDS, Ended, Endpoint, until
-from release_load.strategies import INSTANCES
+from release_load.endpoint import Ended, Endpoint, until
+from release_load.phases import Phase, phases
 
 STEADY_SECONDS = 6.0
 EDGE_SECONDS = 0.25
 """Of the wall, around the moment in which a step was seen to begin: whose step a request there was is not known."""
-SETTLED = ("InService", "Failed", "UpdateRollbackFailed")
-
-
-@dataclass
-class Phase:
-    """From `began` to `ended` (monotonic): `taking` of the new fleet's instances have traffic."""
-
-    taking: int
-    began: float
-    ended: float = 0.0
 
 
 @dataclass
 class Shift:
     """`dropped`: failures that no version is to blame for; `wrong`: answers that are not their version's. `splits`:
-    (asked, measured, answers) of each step. Latencies are of the 99th percentile."""
+    (asked, measured, answers) of each step but the whole; `shares`: asked of every step.
+    Latencies are of the 99th percentile."""
 
     what: str
     strategy: str
@@ -41,6 +31,7 @@ class Shift:
     steady_milliseconds: float = 0.0
     shift_milliseconds: float = 0.0
     seconds: float = 0.0
+    shares: tuple[float, ...] = ()
     kills: list[str] = field(default_factory=list)
     splits: list[tuple[float, float, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -62,13 +53,14 @@ def shift(
         old = next(iter(endpoint.servers().values()))
         _kill(endpoint, old, "steady", killed)
         arn = start()
-        phases = list(_phases(endpoint, arn, old, killed))
+        steps = list(phases(endpoint, arn, lambda step, fleet: _kill(endpoint, fleet, step.name, killed)))
         ended = endpoint.end_of(arn)
         _kill(endpoint, None, "after", killed)
         until(lambda: len(load.seen) >= requests, f"{requests} requests", 300)
     found = Shift(what, endpoint.strategy.value, _outcome(ended), kills=killed, errors=load.seen.errors[:5])
-    _count(found, load.seen, quiet, phases)
-    found.splits = [_split(load.seen, p, version) for p in phases if p.taking < INSTANCES]
+    _count(found, load.seen, quiet, steps)
+    found.shares = tuple(one.step.share for one in steps)
+    found.splits = [_split(load.seen, one, version) for one in steps if one.step.share < 1]
     return found
 
 
@@ -86,51 +78,19 @@ def _kill(endpoint: Endpoint, fleet: str | None, where: str, killed: list[str]) 
     killed.append(where)
 
 
-def _phases(endpoint: Endpoint, arn: str, old: str, killed: list[str]) -> Iterator[Phase]:
-    """Steps as DescribeEndpoint tells of them, until the endpoint has settled."""
-    now: Phase | None = None
-    changing = False
-    while True:
-        found, at = endpoint.describe(), time.monotonic()
-        changing = changing or found["EndpointStatus"] not in SETTLED
-        if (changing and found["EndpointStatus"] in SETTLED) or (not changing and endpoint.ended(arn)):
-            break
-        taking = _taking(found)
-        if found["EndpointStatus"] == "Updating" and taking and (now is None or taking != now.taking):
-            if now is not None:
-                now.ended = at
-                yield now
-            now = Phase(taking, at)
-            # Of the fleet that has an instance to spare: a fleet of one, killed, leaves its part to the other.
-            new = next((of for of in endpoint.servers().values() if of != old), None)
-            _kill(endpoint, new if taking > 1 else old, f"{taking} of {INSTANCES} instances", killed)
-        time.sleep(LOOK_SECONDS)
-    if now is not None:
-        now.ended = at
-        yield now
-
-
-def _taking(described: dict[str, Any]) -> int:
-    for variant in described.get("PendingDeploymentSummary", {}).get("ProductionVariants", []):
-        for status in variant.get("VariantStatus", []):
-            if found := re.search(r"capacity of (\d+) instance", status.get("StatusMessage", "")):
-                return int(found[1])
-    return 0
-
-
 def _outcome(ended: Ended) -> str:
     return "rolled_back" if ended.error == "ReleaseRolledBack" else str(ended.output.get("outcome", ended.error))
 
 
-def _count(found: Shift, seen: Seen, quiet: float, phases: list[Phase]) -> None:
+def _count(found: Shift, seen: Seen, quiet: float, steps: list[Phase]) -> None:
     every = range(len(seen))
     found.requests, found.blamed = len(seen), sum(seen.blamed)
     found.dropped = sum(1 for n in every if seen.status[n] != 200 and not seen.blamed[n])
     found.wrong = sum(1 for n in every if seen.status[n] == 200 and not seen.good[n])
     steady = [seen.took[n] for n in every if seen.sent[n] < quiet]
     found.steady_milliseconds = _p99(steady)
-    if phases:
-        first, last = phases[0].began, phases[-1].ended
+    if steps:
+        first, last = steps[0].began, steps[-1].ended
         found.shift_milliseconds = _p99([seen.took[n] for n in every if first <= seen.sent[n] <= last])
         found.seconds = round(last - first, 1)
 
@@ -143,4 +103,4 @@ def _split(seen: Seen, phase: Phase, version: int) -> tuple[float, float, int]:
     began, ended = phase.began + EDGE_SECONDS, phase.ended - EDGE_SECONDS
     of = [seen.version[n] for n in range(len(seen)) if began <= seen.sent[n] <= ended and seen.status[n] == 200]
     share = sum(1 for v in of if v == version) / len(of) if of else 0.0
-    return phase.taking / INSTANCES, round(share, 4), len(of)
+    return phase.step.share, round(share, 4), len(of)

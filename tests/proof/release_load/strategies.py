@@ -12,8 +12,9 @@ STEPS: dict[str, dict[str, Any]] = {
     "canary": {"canary_percent": 25},
     "linear": {"step_percent": 25},
     "rolling": {"batch_percent": 25},
-    "shadow": {"trial": {"seconds": 3600, "step_seconds": 120}},
-    "ab": {"trial": {"seconds": 3600, "step_seconds": 120, "weights_percent": [10]}},
+    # Two versions of these models differ by a hundredth for each number between them.
+    "shadow": {"trial": {"seconds": 3600, "step_seconds": 180, "tolerance": 3, "disagreement_percent": 1}},
+    "ab": {"trial": {"seconds": 3600, "step_seconds": 180, "weights_percent": [10, 50]}},
 }
 """What a strategy's own step is; one that the declarations know and this table does not is a test's failure."""
 FIRST_SHARE = {"all_at_once": 1.0, "canary": 0.25, "linear": 0.25, "rolling": 0.25, "shadow": 0.0, "ab": 0.1}
@@ -24,7 +25,7 @@ SHARES = {
     "linear": (0.25, 0.5, 0.75, 1.0),
     "rolling": (0.25, 0.5, 0.75, 1.0),
     "shadow": (0.0, 1.0),
-    "ab": (0.1, 1.0),
+    "ab": (0.1, 0.5, 1.0),
 }
 """The parts that it has one after another."""
 
