@@ -1,5 +1,7 @@
-"""`cdk destroy`: in the middle of a release, of everything, and after a first deployment that failed."""
+"""A first deployment that fails, and `cdk destroy` of everything in the middle of a release."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,11 +9,13 @@ from typing import Any
 import pytest
 
 from rehearsal.cloud import Cloud
+from rehearsal.errors import DeployError
 from slipway.config.loader import load
 
 pytestmark = pytest.mark.rehearsal
 
 ENDPOINT, MODEL = "flight-delays-dev", "flight-delays"
+STACK = "slipway-Dev-Release-FlightDelays"
 RESOURCE = f"endpoint/{ENDPOINT}/variant/main"
 SPEED = 120.0
 
@@ -66,14 +70,42 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         cloud.stop()
 
 
+def with_a_last_resource_that_fails(assembly: Path, folder: Path) -> Path:
+    """A copy whose release stack fails when everything else of it is made."""
+    shutil.copytree(assembly, folder)
+    (path,) = folder.glob("*ReleaseFlightDelays*.template.json")
+    template = json.loads(path.read_text(encoding="utf-8"))
+    variant = {"VariantName": "v", "ModelName": "nobody-made-it", "InitialInstanceCount": 1}
+    template["Resources"]["Last"] = {
+        "Type": "AWS::SageMaker::EndpointConfig",
+        "DependsOn": [name for name, of in template["Resources"].items() if "Condition" not in of],
+        "Properties": {"ProductionVariants": [{**variant, "InstanceType": "ml.m5.large", "InitialVariantWeight": 1}]},
+    }
+    path.write_text(json.dumps(template), encoding="utf-8")
+    # Under a name of its own: the CLI uploads nothing that is there.
+    manifest = folder / "manifest.json"
+    of = json.loads(manifest.read_text(encoding="utf-8"))["artifacts"][path.name.partition(".")[0]]
+    old = Path(of["properties"]["stackTemplateAssetObjectUrl"]).stem
+    for one in (manifest, path.with_name(path.name.replace(".template.", ".assets."))):
+        one.write_text(one.read_text(encoding="utf-8").replace(f"{old}.json", f"{'0' * 64}.json"), encoding="utf-8")
+    return folder
+
+
 @pytest.mark.fault("D10")
-def test_destroyed_in_the_middle_of_a_release_everything_goes_and_nothing_comes_back(
+def test_a_first_deployment_that_fails_leaves_nothing_stuck_and_destroyed_in_a_release_all_goes(
     own: Cloud, application: Any, synthesise: Any, root: Path, tmp_path: Path
 ) -> None:
     before = inventory(own)
     scaling = "  scaling: { min_instances: 2, max_instances: 6, invocations_per_instance: 6000 }\n"
     synthesise(tmp_path, (("  instance_count: 4\n", f"  instance_count: 4\n{scaling}"),))
     assembly = tmp_path / "cdk.out" / "assembly-Dev"
+    broken = with_a_last_resource_that_fails(assembly, assembly.with_name("assembly-Broken"))
+    with pytest.raises(DeployError):
+        own.deploy(broken)
+    (stack,) = own.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE", stack.get("StackStatusReason")
+    ours = {kind: {name for name in names if "Release" in name} for kind, names in inventory(own).items()}
+    assert {kind: names for kind, names in ours.items() if names} == {}
     own.deploy(assembly)
     app = application(own, next(m for m in load(root).models if m.name == MODEL))
     app.upload_month("2013-01")
