@@ -120,9 +120,9 @@ def rehearsal_assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.
 
 @pytest.fixture(scope="session")
 def deployed_app(
-    request: pytest.FixtureRequest, rehearsal_cloud: "Cloud", rehearsal_assembly: Path
+    request: pytest.FixtureRequest, rehearsal_assembly: Path, rehearsal_cloud: "Cloud"
 ) -> "Iterator[DeployedApp]":
-    """The app, deployed once for the run by the real CDK command line."""
+    """The app, deployed once for the run by the real CDK command line. Without an assembly no cloud starts for it."""
     stacks = tuple(str(one) for one in request.config.getini("rehearsal_stacks"))
     report = rehearsal_cloud.deploy(rehearsal_assembly, stacks=stacks)
     yield DeployedApp(rehearsal_cloud, rehearsal_assembly, report)

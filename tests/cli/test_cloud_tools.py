@@ -1,5 +1,7 @@
 """What the command line does with a cloud, on a real one: point tools at it, move its clock, break it, ask it."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from slipway.cli import app
 
 pytestmark = pytest.mark.rehearsal
 
@@ -24,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def slipway(folder: Path) -> Callable[..., Told]:
+def process(folder: Path) -> Callable[..., Told]:
+    """The command line as a shell runs it; what starts a cloud is this, so that the cloud is nobody's child here."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SLIPWAY_"))}
 
     def run(*arguments: str) -> Told:
@@ -39,16 +44,36 @@ def slipway(folder: Path) -> Callable[..., Told]:
 
 
 @pytest.fixture(scope="module")
-def up(slipway: Callable[..., Told]) -> Iterator[None]:
-    code, out, err = slipway("up", *HERE, "--no-deploy", "--speed", "0")
+def slipway(folder: Path) -> Callable[..., Told]:
+    """The same in this process: it saves the start of an interpreter for each of many commands."""
+
+    def run(*arguments: str) -> Told:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith(("AWS_", "SLIPWAY_"))]:
+                patch.delenv(name)
+            patch.setattr(sys, "argv", ["slipway", "cloud", *arguments])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = app.run()
+        assert "Traceback" not in err.getvalue()
+        return code, out.getvalue(), err.getvalue()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def up(process: Callable[..., Told], slipway: Callable[..., Told]) -> Iterator[None]:
+    code, out, err = process("up", *HERE, "--no-deploy", "--speed", "0")
     assert code == 0, out + err
     yield
     assert slipway("down", "--quiet") == (0, "", "")
 
 
 @pytest.mark.usefixtures("up")
-def test_its_environment_points_a_shell_at_it(slipway: Callable[..., Told], folder: Path) -> None:
-    code, lines, _ = slipway("env")
+def test_its_environment_points_a_shell_at_it(
+    process: Callable[..., Told], slipway: Callable[..., Told], folder: Path
+) -> None:
+    code, lines, _ = process("env")
     assert code == 0
     script = f'{lines}\nexec "{sys.executable}" -c "import boto3; print(boto3.client(\'sts\').get_caller_identity())"'
     leading_elsewhere = {**os.environ, "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x"}
@@ -66,8 +91,8 @@ def test_its_clock_is_moved(slipway: Callable[..., Told]) -> None:
     code, out, _ = slipway("clock", "--advance", "6h")
     assert (code, "0 × the wall" in out) == (0, True)
     assert json.loads(slipway("clock", "--json")[1])["clock"] == pytest.approx(before + 6 * 3600, abs=0.01)
-    assert slipway("clock", "--advance", "soon")[0] == 1
-    assert "SLW206" in slipway("clock", "--advance", "soon")[2]
+    code, _, err = slipway("clock", "--advance", "soon")
+    assert (code, "SLW206" in err) == (1, True)
 
 
 @pytest.mark.usefixtures("up")
@@ -104,8 +129,8 @@ def test_the_audit_tells_who_was_denied(slipway: Callable[..., Told]) -> None:
     assert len(found["calls"]) <= 5
 
 
-def test_several_clouds_side_by_side(slipway: Callable[..., Told], up: None) -> None:
-    code, out, err = slipway("up", *HERE, "--no-deploy", "--name", "second", "--keep")
+def test_several_clouds_side_by_side(process: Callable[..., Told], slipway: Callable[..., Told], up: None) -> None:
+    code, out, err = process("up", *HERE, "--no-deploy", "--name", "second", "--keep")
     assert code == 0, out + err
     try:
         found = json.loads(slipway("list", "--json")[1])["clouds"]
@@ -113,9 +138,9 @@ def test_several_clouds_side_by_side(slipway: Callable[..., Told], up: None) -> 
         assert len({one["url"] for one in found}) == 2
         status = json.loads(slipway("status", "--name", "second", "--json")[1])
         os.killpg(status["pid"], signal.SIGKILL)
-        code, out, err = slipway("up", *HERE, "--no-deploy", "--name", "second")
+        code, out, err = process("up", *HERE, "--no-deploy", "--name", "second")
         assert (code, "kept state of an earlier cloud" in err) == (1, True), out + err
-        code, out, _ = slipway("up", *HERE, "--no-deploy", "--name", "second", "--keep")
+        code, out, _ = process("up", *HERE, "--no-deploy", "--name", "second", "--keep")
         assert (code, "taken up where the kept state ends" in out) == (0, True)
         assert "its kept state stays" in slipway("down", "--name", "second", "--keep")[1]
         assert slipway("list")[1].split() == ["(no", "name)", found[0]["url"], "second", "stopped", "kept"]
@@ -124,9 +149,9 @@ def test_several_clouds_side_by_side(slipway: Callable[..., Told], up: None) -> 
     assert [one["name"] for one in json.loads(slipway("list", "--json")[1])["clouds"]] == [""]
 
 
-def test_down_leaves_no_file(slipway: Callable[..., Told], folder: Path) -> None:
-    assert slipway("up", *HERE, "--no-deploy", "--name", "gone")[0] == 0
-    assert slipway("down", "--name", "gone")[0] == 0
+def test_down_leaves_no_file(process: Callable[..., Told], slipway: Callable[..., Told], folder: Path) -> None:
+    assert process("up", *HERE, "--no-deploy", "--name", "gone")[0] == 0
+    assert process("down", "--name", "gone")[0] == 0
     assert not (folder / ".slipway" / "clouds" / "gone").exists()
 
 

@@ -245,7 +245,7 @@ def test_every_error_of_every_task_leaves_an_endpoint_that_scales_as_declared(
 
 
 def _own(cases: list[Case], chosen: list[Case], *, full: bool) -> list[Case]:
-    """Of the tasks that set the scaling: all cases, or for a sample each error and kind of each, in one place."""
+    """Of the tasks that set the scaling: all cases; for a sample each error and kind of each, in one of its places."""
     own = [c for c in cases if "scaling" in c.place.state and c not in chosen]
     if full:
         return own

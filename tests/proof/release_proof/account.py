@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from rehearsal.asl.errors import StatesError
@@ -19,7 +20,7 @@ from slipway_lambda.contracts.release import ReleaseSpec
 from slipway_lambda.contracts.training import ArtefactFaultError
 from slipway_lambda.deregister_scaling.handler import deregister
 from slipway_lambda.judge_trial.handler import weigh
-from slipway_lambda.judge_trial.look import Ports
+from slipway_lambda.judge_trial.look import PAIRS, Ports
 from slipway_lambda.plan_release.handler import handler as plan
 from slipway_lambda.ports.alarms import AlarmState
 from slipway_lambda.ports.fleets import Minute
@@ -132,6 +133,12 @@ class Account:
             raise StatesError(name, json.dumps({"errorMessage": str(error), "errorType": name})) from error
 
 
+@lru_cache(maxsize=1)
+def _capture(at: int) -> bytes:
+    """An object of data capture, with as many answers as a verdict takes; the same for both sides of a trial."""
+    return "\n".join(_captured(number, at) for number in range(PAIRS)).encode()
+
+
 def _captured(number: int, at: int) -> str:
     """A line of data capture; both sides of a trial answer alike."""
     side, when = {"encoding": "CSV", "observedContentType": "text/csv"}, datetime.fromtimestamp(at, UTC).isoformat()
@@ -167,7 +174,9 @@ class _Ports:
         return Totals(self.account.trial_requests, failures)
 
     def list(self, bucket: str, prefix: str) -> Iterator[Listed]:
-        yield Listed(f"{prefix}answers.jsonl", "etag", 1)
+        hour = datetime.fromtimestamp(self.account.clock.now(), UTC).strftime("%Y/%m/%d/%H")
+        if prefix.endswith(f"/{hour}/"):  # capture writes into the hour of the answer
+            yield Listed(f"{prefix}answers.jsonl", "etag", 1)
 
     def invocations(self, endpoint: str, variant: str, config: str, start: float, end: float) -> int:
         return self.account.requests
@@ -183,7 +192,7 @@ class _Ports:
 
     def head(self, bucket: str, key: str, limit_bytes: int) -> bytes:
         if key.endswith("answers.jsonl"):
-            return "\n".join(_captured(n, int(self.account.clock.now())) for n in range(600)).encode()
+            return _capture(int(self.account.clock.now()))
         if key.endswith("golden.jsonl"):
             return b'{"content_type": "text/csv", "body": "1,AA", "prediction": 0.5}\n' * 3
         if key.endswith("model.tar.gz"):
