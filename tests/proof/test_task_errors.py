@@ -237,22 +237,12 @@ def test_every_error_of_every_task_leaves_an_endpoint_that_scales_as_declared(
 ) -> None:
     unsafe: list[str] = []
     chosen = scaling_cases if full else random.Random(5).sample(scaling_cases, SAMPLE)
-    for case in (chosen := [*chosen, *_own(scaling_cases, chosen, full=full)]):
+    own = [c for c in scaling_cases if "scaling" in c.place.state and c not in chosen]
+    for case in (chosen := [*chosen, *own]):
         if faults := faults_of(scaling_definition, case, Counter()):
             unsafe.append(f"{case}: {'; '.join(faults)}")
     safe = f"{len(chosen) - len(unsafe)} of {len(chosen)}"
     figure("task errors of a machine that scales: safe ends", safe, f"all {unsafe[:3] or ''}".strip(), not unsafe)
-
-
-def _own(cases: list[Case], chosen: list[Case], *, full: bool) -> list[Case]:
-    """Of the tasks that set the scaling: all cases; for a sample each error and kind of each, in one of its places."""
-    own = [c for c in cases if "scaling" in c.place.state and c not in chosen]
-    if full:
-        return own
-    dice, alike = random.Random(6), dict[tuple[str, str, str], list[Case]]()
-    for case in own:
-        alike.setdefault((case.place.state, case.error, case.kind), []).append(case)
-    return [dice.choice(found) for found in alike.values()]
 
 
 def tasks_in(definition: dict[str, Any]) -> int:

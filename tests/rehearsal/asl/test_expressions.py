@@ -1,5 +1,6 @@
 """An expression that is evaluated over and over: parsed once, and every evaluation with values of its own."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,9 +34,30 @@ def test_each_evaluation_has_its_own_variables_input_and_clock() -> None:
     assert [evaluated(number) for number in range(20)] == [expected(number) for number in range(20)]
 
 
-def test_threads_that_evaluate_the_same_one_do_not_meet() -> None:
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(evaluated, range(200))) == [expected(number) for number in range(200)]
+def test_threads_that_evaluate_the_same_one_do_not_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both hold the expression before either evaluates it, and are in the middle of it at once."""
+    both, plain = threading.Barrier(2, timeout=10), expressions.functions
+
+    def met(now: float) -> Any:
+        found = plain(now)
+
+        def millis() -> Any:
+            both.wait()
+            return found["millis"]()
+
+        class Meeting(dict[str, Any]):
+            """Registered in full by both before either evaluates."""
+
+            def items(self) -> Any:
+                yield from super().items()
+                both.wait()
+
+        return Meeting({**found, "millis": millis})
+
+    assert evaluated(0) == expected(0)  # parsed by now, in another thread than theirs
+    monkeypatch.setattr(expressions, "functions", met)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(evaluated, (1, 2))) == [expected(1), expected(2)]
 
 
 def test_the_limit_is_of_each_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
