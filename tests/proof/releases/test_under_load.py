@@ -64,7 +64,7 @@ def told(one: Shift, figure: Figure) -> None:
     words = f"{name}: failures that no version is to blame for, in {one.requests} requests, {len(one.kills)} kills"
     figure(words, one.dropped, "0", one.dropped == 0)
     figure(f"{name}: answers that are not their version's", one.wrong, "0", one.wrong == 0)
-    times = f"{one.shift_milliseconds} ms, steady {one.steady_milliseconds} ms"
+    times = f"{one.shift_milliseconds} ms, steady {one.steady_milliseconds} ms, starting {one.start_milliseconds} ms"
     figure(f"{name}: p99 during the shift", times, "<= 2 x steady on a quiet machine", True)
 
 
