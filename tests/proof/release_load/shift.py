@@ -45,13 +45,20 @@ class Shift:
 
 
 def shift(
-    endpoint: Endpoint, what: str, start: Callable[[], str], version: int, *, rate: float, requests: int
+    endpoint: Endpoint,
+    what: str,
+    start: Callable[[], str],
+    version: int,
+    *,
+    rate: float,
+    requests: int,
+    steady_seconds: float = STEADY_SECONDS,
 ) -> Shift:
     """Load, a quiet stretch, a kill; `start` (gives the execution); a kill in each step; one more after the end; and
     load until there were so many requests."""
     killed: list[str] = []
     with Load(endpoint.cloud, endpoint.name, rate=rate, connections=32) as load:
-        time.sleep(WARM_SECONDS + STEADY_SECONDS)
+        time.sleep(WARM_SECONDS + steady_seconds)
         quiet = time.monotonic()
         old = next(iter(endpoint.servers().values()))
         _kill(endpoint, old, "steady", killed)
@@ -62,7 +69,7 @@ def shift(
         _kill(endpoint, None, "after", killed)
         until(lambda: len(load.seen) >= requests, f"{requests} requests", 300)
     found = Shift(what, endpoint.strategy.value, _outcome(ended), kills=killed, errors=load.seen.errors[:5])
-    _count(found, load.seen, quiet, started, steps)
+    _count(found, load.seen, (quiet - steady_seconds, quiet), started, steps)
     found.shares = tuple(one.step.share for one in steps)
     found.splits = [_split(load.seen, one, version) for one in steps if one.step.share < 1]
     return found
@@ -86,12 +93,12 @@ def _outcome(ended: Ended) -> str:
     return "rolled_back" if ended.error == "ReleaseRolledBack" else str(ended.output.get("outcome", ended.error))
 
 
-def _count(found: Shift, seen: Seen, quiet: float, started: float, steps: list[Phase]) -> None:
+def _count(found: Shift, seen: Seen, quiet: tuple[float, float], started: float, steps: list[Phase]) -> None:
     every = range(len(seen))
     found.requests, found.blamed = len(seen), sum(seen.blamed)
     found.dropped = sum(1 for n in every if seen.status[n] != 200 and not seen.blamed[n])
     found.wrong = sum(1 for n in every if seen.status[n] == 200 and not seen.good[n])
-    steady = [seen.took[n] for n in every if quiet - STEADY_SECONDS <= seen.sent[n] < quiet]
+    steady = [seen.took[n] for n in every if quiet[0] <= seen.sent[n] < quiet[1]]
     found.steady_milliseconds = _p99(steady)
     if steps:
         first, last = steps[0].began, steps[-1].ended
