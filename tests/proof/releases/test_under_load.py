@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from release_load import drops, matrix
-from release_load.badness import KINDS, SAMPLE, Case
+from release_load.badness import KINDS, SAMPLE, Case, beyond_share
 from release_load.rig import Rig
 from release_load.shift import Shift
 from release_load.strategies import FIRST_SHARE, SHARES, STEPS
@@ -86,6 +86,8 @@ def test_every_kind_of_bad_model_goes_back(rig: Rig, root: Path, full: bool, fig
     in_time = sum(not case.late for case in found)
     name = f"bad models: {len({c.kind for c in found})} kinds x {len({c.strategy for c in found})} strategies"
     figure(f"{name}: rolled back, live on the last good one, bad answers <= the share", good, "all", good == len(found))
+    beyond = beyond_share(found)
+    figure(f"{name}: strategies with more bad answers than their share, of all", beyond or 0, "0", not beyond)
     figure(f"{name}: within a period + 5 s of the first breach", in_time, "all", in_time == len(found) or not full)
 
 
