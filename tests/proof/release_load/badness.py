@@ -1,5 +1,7 @@
 """The kinds of model that a release must not let through, and what is asked of a release that meets one."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,7 +37,7 @@ KINDS = {
 SAMPLE = ("crash_at_start", "error_share", "slow_tail", "swapped_columns", "crash_after_n")
 """One for each of these."""
 MARGIN_SECONDS = 5
-POINT = 0.01
+POINT, DEVIATIONS = 0.01, 3
 
 
 @dataclass
@@ -68,9 +70,11 @@ class Case:
 
     @property
     def bad_at_most(self) -> float:
-        """The share, and a point of it and one answer for chance; nobody gets a shadow's answers."""
+        """The share, and of so few answers three standard deviations, since golden records take turns with clients; at
+        least a point and an answer. Nobody gets a shadow's answers."""
         share = FIRST_SHARE[self.strategy]
-        return (share + POINT) * self.answers + 1 if share else 0
+        chance = DEVIATIONS * math.sqrt(self.answers * share * (1 - share))
+        return share * self.answers + max(POINT * self.answers, chance) + 1 if share else 0
 
     @property
     def late(self) -> list[str]:
@@ -101,3 +105,14 @@ class Case:
     def row(self) -> dict[str, Any]:
         """JSON."""
         return {**asdict(self), "bad_share": round(self.bad_share, 4), "faults": self.faults + self.late}
+
+
+def beyond_share(cases: Sequence[Case]) -> list[str]:
+    """Strategies whose bad answers, of all cases together, were more than the share and a point of it, in words."""
+    found = []
+    for strategy, share in FIRST_SHARE.items():
+        mine = [case for case in cases if case.strategy == strategy]
+        bad, answers = sum(case.bad for case in mine), sum(case.answers for case in mine)
+        if bad > (share + POINT if share else 0) * answers + len(mine):
+            found.append(f"{strategy}: {bad} of {answers} answers were bad, more than {share:.0%}")
+    return found

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from release_load.endpoint import Endpoint, until
 from release_load.phases import in_trial
 from release_load.rig import FAST, Rig
-from release_load.shift import Shift, shift
+from release_load.shift import STEADY_SECONDS, Shift, shift
 from slipway.config.rollout import TRIALS
 
 RELEASE_SPEED, ROLLBACK_SPEED, ALARM_SPEED = 12.0, 24.0, 8.0
 
 
 def releases(
-    rig: Rig, *, rate: float, requests: int, one_by_one: bool, speed: float = RELEASE_SPEED
+    rig: Rig,
+    *,
+    rate: float,
+    requests: int,
+    one_by_one: bool,
+    speed: float = RELEASE_SPEED,
+    steady_seconds: float = STEADY_SECONDS,
 ) -> Iterator[Shift]:
     """A release by each strategy; one by one latencies can be compared. The new version is the champion afterwards."""
     rig.calm()
@@ -22,7 +28,15 @@ def releases(
         if one_by_one:
             rig.calm()
         version = endpoint.registry.register()
-        done = shift(endpoint, "release", lambda: endpoint.release(version), version, rate=rate, requests=requests)
+        done = shift(
+            endpoint,
+            "release",
+            lambda: endpoint.release(version),
+            version,
+            rate=rate,
+            requests=requests,
+            steady_seconds=steady_seconds,
+        )
         rig.champions[endpoint.strategy] = version
         return done
 

@@ -10,7 +10,8 @@ from release_load.client import Load, Seen
 from release_load.endpoint import Ended, Endpoint, until
 from release_load.phases import Phase, phases
 
-STEADY_SECONDS = 6.0
+WARM_SECONDS, STEADY_SECONDS = 1.0, 6.0
+"""Of the wall: connections are opened, then the latency without a release is measured."""
 EDGE_SECONDS = 0.25
 """Of the wall, around the moment in which a step was seen to begin: whose step a request there was is not known."""
 
@@ -19,7 +20,8 @@ EDGE_SECONDS = 0.25
 class Shift:
     """`dropped`: failures that no version is to blame for; `wrong`: answers that are not their version's. `splits`:
     (asked, measured, answers) of each step but the whole; `shares`: asked of every step.
-    Latencies are of the 99th percentile."""
+    Latencies are of the 99th percentile: before the release, while new instances start, from the first step to the end
+    of the last."""
 
     what: str
     strategy: str
@@ -29,6 +31,7 @@ class Shift:
     dropped: int = 0
     wrong: int = 0
     steady_milliseconds: float = 0.0
+    start_milliseconds: float = 0.0
     shift_milliseconds: float = 0.0
     seconds: float = 0.0
     shares: tuple[float, ...] = ()
@@ -42,23 +45,31 @@ class Shift:
 
 
 def shift(
-    endpoint: Endpoint, what: str, start: Callable[[], str], version: int, *, rate: float, requests: int
+    endpoint: Endpoint,
+    what: str,
+    start: Callable[[], str],
+    version: int,
+    *,
+    rate: float,
+    requests: int,
+    steady_seconds: float = STEADY_SECONDS,
 ) -> Shift:
     """Load, a quiet stretch, a kill; `start` (gives the execution); a kill in each step; one more after the end; and
     load until there were so many requests."""
     killed: list[str] = []
     with Load(endpoint.cloud, endpoint.name, rate=rate, connections=32) as load:
-        time.sleep(STEADY_SECONDS)
+        time.sleep(WARM_SECONDS + steady_seconds)
         quiet = time.monotonic()
         old = next(iter(endpoint.servers().values()))
         _kill(endpoint, old, "steady", killed)
+        started = time.monotonic()
         arn = start()
         steps = list(phases(endpoint, arn, lambda step, fleet: _kill(endpoint, fleet, step.name, killed)))
         ended = endpoint.end_of(arn)
         _kill(endpoint, None, "after", killed)
         until(lambda: len(load.seen) >= requests, f"{requests} requests", 300)
     found = Shift(what, endpoint.strategy.value, _outcome(ended), kills=killed, errors=load.seen.errors[:5])
-    _count(found, load.seen, quiet, steps)
+    _count(found, load.seen, (quiet - steady_seconds, quiet), started, steps)
     found.shares = tuple(one.step.share for one in steps)
     found.splits = [_split(load.seen, one, version) for one in steps if one.step.share < 1]
     return found
@@ -82,15 +93,16 @@ def _outcome(ended: Ended) -> str:
     return "rolled_back" if ended.error == "ReleaseRolledBack" else str(ended.output.get("outcome", ended.error))
 
 
-def _count(found: Shift, seen: Seen, quiet: float, steps: list[Phase]) -> None:
+def _count(found: Shift, seen: Seen, quiet: tuple[float, float], started: float, steps: list[Phase]) -> None:
     every = range(len(seen))
     found.requests, found.blamed = len(seen), sum(seen.blamed)
     found.dropped = sum(1 for n in every if seen.status[n] != 200 and not seen.blamed[n])
     found.wrong = sum(1 for n in every if seen.status[n] == 200 and not seen.good[n])
-    steady = [seen.took[n] for n in every if seen.sent[n] < quiet]
+    steady = [seen.took[n] for n in every if quiet[0] <= seen.sent[n] < quiet[1]]
     found.steady_milliseconds = _p99(steady)
     if steps:
         first, last = steps[0].began, steps[-1].ended
+        found.start_milliseconds = _p99([seen.took[n] for n in every if started <= seen.sent[n] < first])
         found.shift_milliseconds = _p99([seen.took[n] for n in every if first <= seen.sent[n] <= last])
         found.seconds = round(last - first, 1)
 

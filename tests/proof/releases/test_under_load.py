@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from release_load import drops, matrix
-from release_load.badness import KINDS, SAMPLE, Case
+from release_load.badness import KINDS, SAMPLE, Case, beyond_share
 from release_load.rig import Rig
 from release_load.shift import Shift
 from release_load.strategies import FIRST_SHARE, SHARES, STEPS
@@ -26,7 +26,7 @@ def test_a_release_drops_nothing_though_a_worker_is_killed_in_each_phase(rig: Ri
     if full:
         found = drops.releases(rig, rate=1400, requests=100_000, one_by_one=True)
     else:
-        found = drops.releases(rig, rate=200, requests=2_500, one_by_one=False, speed=60)
+        found = drops.releases(rig, rate=200, requests=2_500, one_by_one=False, speed=60, steady_seconds=1)
     for one in found:
         assert one.outcome == "released", one
         told(one, figure)
@@ -64,7 +64,7 @@ def told(one: Shift, figure: Figure) -> None:
     words = f"{name}: failures that no version is to blame for, in {one.requests} requests, {len(one.kills)} kills"
     figure(words, one.dropped, "0", one.dropped == 0)
     figure(f"{name}: answers that are not their version's", one.wrong, "0", one.wrong == 0)
-    times = f"{one.shift_milliseconds} ms, steady {one.steady_milliseconds} ms"
+    times = f"{one.shift_milliseconds} ms, steady {one.steady_milliseconds} ms, starting {one.start_milliseconds} ms"
     figure(f"{name}: p99 during the shift", times, "<= 2 x steady on a quiet machine", True)
 
 
@@ -86,6 +86,8 @@ def test_every_kind_of_bad_model_goes_back(rig: Rig, root: Path, full: bool, fig
     in_time = sum(not case.late for case in found)
     name = f"bad models: {len({c.kind for c in found})} kinds x {len({c.strategy for c in found})} strategies"
     figure(f"{name}: rolled back, live on the last good one, bad answers <= the share", good, "all", good == len(found))
+    beyond = beyond_share(found)
+    figure(f"{name}: strategies with more bad answers than their share, of all", beyond or 0, "0", not beyond)
     figure(f"{name}: within a period + 5 s of the first breach", in_time, "all", in_time == len(found) or not full)
 
 
