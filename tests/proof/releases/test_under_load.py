@@ -26,7 +26,7 @@ def test_a_release_drops_nothing_though_a_worker_is_killed_in_each_phase(rig: Ri
     if full:
         found = drops.releases(rig, rate=1400, requests=100_000, one_by_one=True)
     else:
-        found = drops.releases(rig, rate=200, requests=2_500, one_by_one=False, speed=60, steady_seconds=1)
+        found = drops.releases(rig, rate=200, requests=2_500, one_by_one=False, speed=40, steady_seconds=1)
     for one in found:
         assert one.outcome == "released", one
         told(one, figure)
