@@ -39,6 +39,7 @@ CHANGING = (
     "Roll back to blue",
     "Put the challenger beside the champion",
     "Give the challenger its next share",
+    "Take its share from the challenger",
 )
 
 

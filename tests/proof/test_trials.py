@@ -9,9 +9,11 @@ import pytest
 from release_proof.machine import AFTER, BEFORE, Bench, Fault, visited
 from release_proof.scenarios import overtaken
 from release_proof.trial_scenarios import (
+    BACK,
     JUDGE,
     PUT,
     SHARE,
+    TAKE,
     beside,
     cut_off,
     hurried,
@@ -22,6 +24,7 @@ from release_proof.trial_scenarios import (
     unvisited,
     worse,
 )
+from slipway_lambda.contracts.trial import CHALLENGER
 
 
 @pytest.fixture(params=["shadow", "ab"])
@@ -88,6 +91,35 @@ def test_a_challenger_without_a_good_verdict_leaves_the_champion_alone(
     assert "Update the endpoint" not in visited(record)
     assert_champion_alone(one)
     assert one.account.fact("attempt#2")["outcome"] == "failed"
+
+
+@pytest.mark.fault("A11")
+def test_a_challenger_loses_its_share_before_the_fleets_are_changed(ab: Bench) -> None:
+    worse(ab)
+    weights = {}
+
+    def note(execution: str, state: str, when: str) -> None:
+        if (state, when) == (BACK, BEFORE):
+            assert ab.account.sagemaker.endpoint
+            of = ab.account.sagemaker.endpoint["ProductionVariants"]
+            weights.update({v["VariantName"]: v["CurrentWeight"] for v in of})
+
+    ab.host.around = note
+    path = visited(ab.run("approval"))
+    assert path.index(TAKE) < path.index(BACK)
+    assert weights == {"main": 100, CHALLENGER: 0}
+    assert_champion_alone(ab)
+
+
+@pytest.mark.parametrize("when", [BEFORE, AFTER])
+@pytest.mark.fault("D06")
+def test_a_share_that_could_not_be_taken_does_not_keep_the_champion_away(ab: Bench, when: str) -> None:
+    worse(ab)
+    ab.host.faults = [Fault(TAKE, "States.TaskFailed", when)]
+    path = visited(ab.run("approval"))
+    assert path.count(TAKE) == 1
+    assert BACK in path
+    assert_champion_alone(ab)
 
 
 @pytest.mark.parametrize("scenario", [unanswered_trial, unanswered_share])

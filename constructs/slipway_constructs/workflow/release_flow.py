@@ -63,6 +63,7 @@ class ReleaseFlow(Construct):
             at=at,
             table=table,
             timing=timing,
+            spec=spec,
             locked_out=end.locked_out,
             then=end.unlock,
             scaling=scaling,

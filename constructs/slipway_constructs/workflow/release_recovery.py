@@ -16,15 +16,16 @@ from slipway_constructs.workflow.release_record import cleaning, marking
 from slipway_constructs.workflow.release_scaling import ReleaseScaling
 from slipway_constructs.workflow.release_verification import looking
 from slipway_lambda.contracts import ledger
-from slipway_lambda.contracts.release import Attempt, Outcome
+from slipway_lambda.contracts.release import Attempt, Outcome, ReleaseSpec
+from slipway_lambda.contracts.trial import CHALLENGER
 
 REQUESTS = "($exists($verdict.requests) ? $verdict.requests : 0)"
 RUNBOOK = "Automation on this endpoint is halted. Make one config serve, then delete the ledger's halt item."
 
 
 class ReleaseRecovery(Construct):
-    """Expects: `failure`, `plan`, `shifted`, `recovery_looks`. Leaves: `outcome` rolled_back, refused (nothing was
-    shifted) or halted.
+    """Expects: `failure`, `plan`, `shifted`, `recovery_looks`, `share_taken`. Leaves: `outcome` rolled_back, refused
+    (nothing was shifted) or halted.
 
     Renews the lock, looks, does the one thing that helps, waits and does so again, until the last good version serves
     or it is clear that it will not. Each step after that runs whether or not the one before it failed. An execution
@@ -40,12 +41,13 @@ class ReleaseRecovery(Construct):
         at: ReleaseResources,
         table: dynamodb.ITable,
         timing: ReleaseTiming,
+        spec: ReleaseSpec,
         locked_out: sfn.IChainable,
         then: sfn.IChainable,
         scaling: ReleaseScaling | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self._at, self._table, self._scaling = at, table.table_name, scaling
+        self._at, self._table, self._scaling, self._spec = at, table.table_name, scaling, spec
         written = self._write_down(then)
         self._halted = self._halt(written)
         tidy = whatever_happens(cleaning(self, "Clean up what is left", functions), written)
@@ -87,14 +89,36 @@ class ReleaseRecovery(Construct):
         # What turned back was touched, even if the call that shifted it never answered.
         touched = "$shifted or $turned_back"
         done = {"outcome": expression(f'{touched} ? "{Outcome.ROLLED_BACK}" : "{Outcome.REFUSED}"')}
+        helps = choice(self, "What puts it right?").when(when('$verdict.recovery = "nothing"'), tidy, assign=done)
+        helps.when(when('$verdict.recovery = "wait" and $recovery_looks > 0'), settling)
+        back = '$verdict.recovery = "roll_back" and $not($turned_back)'
+        if self._spec.trial is not None and self._spec.trial.weights_percent:
+            shared = "$not($share_taken) and $verdict.live_config = $plan.trial_config"
+            helps.when(when(f"{back} and {shared}"), self._take_the_share(settling))
         return (
-            choice(self, "What puts it right?")
-            .when(when('$verdict.recovery = "nothing"'), tidy, assign=done)
-            .when(when('$verdict.recovery = "wait" and $recovery_looks > 0'), settling)
-            .when(when('$verdict.recovery = "roll_back" and $not($turned_back)'), self._roll_back(settling))
+            helps.when(when(back), self._roll_back(settling))
             .when(when('$verdict.recovery = "delete" and $not($turned_back)'), self._delete(settling))
             .otherwise(self._halted)
         )
+
+    def _take_the_share(self, settling: sfn.IChainable) -> sfn.CustomState:
+        """Weights change at once; the way back to the champion alone takes as long as a fleet takes to start. Whether
+        it could be taken or not, the next look goes on with that.
+        """
+        weights = {self._spec.variant: 100, CHALLENGER: 0}
+        state = native(
+            self,
+            "Take its share from the challenger",
+            "aws-sdk:sagemaker:updateEndpointWeightsAndCapacities",
+            {
+                "EndpointName": self._at.endpoint,
+                "DesiredWeightsAndCapacities": [{"VariantName": n, "DesiredWeight": w} for n, w in weights.items()],
+            },
+            assign=(taken := {"share_taken": True}),
+        )
+        state.add_catch(settling, errors=["States.ALL"], assign=taken)
+        state.next(settling)
+        return state
 
     def _roll_back(self, settling: sfn.IChainable) -> sfn.IChainable:
         """Without waits and alarms: a bad version is live, and waiting for alarms would keep it so. `recovery_config`

@@ -38,6 +38,7 @@ def trial_variables(timing: ReleaseTiming) -> dict[str, Any]:
         "trial_began_ms": 0,
         "step_began_ms": 0,
         "trial_counts": {},
+        "share_taken": False,
         "trial_settling": timing.trial_settling,
         "trial_looks": timing.trial_looks,
     }

@@ -24,7 +24,10 @@ CHANGES = frozenset({
 """States that change the endpoint, its configs, or what all executions decide by."""
 JUDGE, PAUSE = "Judge the trial", "Let the trial run"
 TRIAL_RENEWALS = RENEWALS | {JUDGE}
-TRIAL_CHANGES = frozenset({"Put the challenger beside the champion", "Give the challenger its next share"})
+TRIAL_CHANGES = frozenset({
+    "Put the challenger beside the champion", "Give the challenger its next share",
+    "Take its share from the challenger",
+})  # fmt: skip
 
 
 def seconds(state: Mapping[str, Any]) -> float:

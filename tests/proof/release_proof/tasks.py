@@ -20,7 +20,7 @@ from release_proof.protocol import (
     verified_with,
 )
 from release_proof.step import Ways
-from release_proof.trying import ADOPT_TRIAL, JUDGE, LOOK_AT_TRIAL, PUT, SETTLED, SHARE, TRIAL_CONFIG, Trying
+from release_proof.trying import ADOPT_TRIAL, JUDGE, LOOK_AT_TRIAL, PUT, SETTLED, SHARE, TAKE, TRIAL_CONFIG, Trying
 
 ADOPT, LEFT = "Is the endpoint config already there?", "Mark what was left"
 GOOD = ("released", "nothing", "superseded")
@@ -343,6 +343,8 @@ class Task(Trying):
             yield "ok", self.to(OURS, self.idle())
             yield "gives up", self.to("Halt automation", outcome="halted")
         elif helps == "roll_back" and not me.turned_back:
+            if e.beside:
+                yield "ok", self.to(TAKE)
             yield "ok", self.to("Roll back to blue")
         elif helps == "delete" and not me.turned_back:
             yield "ok", self.to("Delete the endpoint of a failed first release")
@@ -448,6 +450,7 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
     LOOK_AT_TRIAL: Task.look_at_the_trial,
     JUDGE: Task.judge,
     SHARE: Task.give_its_share,
+    TAKE: Task.take_its_share,
     "Did its share change?": Task.did_its_share_change,
     "Create the endpoint": Task.change,
     "Update the endpoint": Task.change,
@@ -477,7 +480,7 @@ TASKS: dict[str, Callable[[Task], Ways]] = {
 WRITING = frozenset({
     "Create the endpoint", "Update the endpoint", "Delete the endpoint that never served", "Roll back to blue",
     "Delete the endpoint of a failed first release", "Write the ledger", "Record the attempt", "Clean up",
-    "Clean up what is left", "Clean up what was left before", "Halt automation", PUT, SHARE,
+    "Clean up what is left", "Clean up what was left before", "Halt automation", PUT, SHARE, TAKE,
 })  # fmt: skip
 """Where an execution changes the endpoint, its configs or what the ledger says is live."""
 

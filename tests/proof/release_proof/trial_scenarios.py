@@ -7,6 +7,7 @@ from slipway_lambda.contracts.ledger import LOCK, endpoint_key
 from slipway_lambda.contracts.trial import CHALLENGER
 
 PUT, SHARE, JUDGE = "Put the challenger beside the champion", "Give the challenger its next share", "Judge the trial"
+TAKE, BACK = "Take its share from the challenger", "Roll back to blue"
 BESIDE = frozenset({"Create the trial config", PUT})
 
 

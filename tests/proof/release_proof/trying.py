@@ -7,8 +7,9 @@ from release_proof.step import JUDGE, Ways
 TRIAL_CONFIG, ADOPT_TRIAL = "Create the trial config", "Is the trial config already there?"
 PUT, LOOK_AT_TRIAL = "Put the challenger beside the champion", "Look at the trial"
 SHARE = "Give the challenger its next share"
+TAKE = "Take its share from the challenger"
 SETTLED = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
-__all__ = ["ADOPT_TRIAL", "JUDGE", "LOOK", "LOOK_AT_TRIAL", "PUT", "SETTLED", "SHARE", "TRIAL_CONFIG", "Trying"]
+__all__ = ["ADOPT_TRIAL", "JUDGE", "LOOK", "LOOK_AT_TRIAL", "PUT", "SETTLED", "SHARE", "TAKE", "TRIAL_CONFIG", "Trying"]
 
 
 class Trying(Holding):
@@ -103,6 +104,17 @@ class Trying(Holding):
         else:
             yield "refused", self.to("Did its share change?")
         yield from self.fails(self.to("Did its share change?"))
+
+    def take_its_share(self) -> Ways:
+        """On the way back to the champion: the next look goes on with that, whatever came of it."""
+        e = self.endpoint
+        if e.status == "InService":
+            new, broken = e._replace(status="Updating", target=e.live, target_beside=e.beside), self.unlocked()
+            yield "ok", self.to(OURS, self.idle(new), broken)
+            yield from self.lost(self.to(TAKE, new, broken))
+        else:
+            yield "refused", self.to(OURS)
+        yield from self.fails(self.to(OURS))
 
     def did_its_share_change(self) -> Ways:
         yield "ok" if self.endpoint.status else "refused", self.to(OURS)

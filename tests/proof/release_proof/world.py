@@ -78,7 +78,7 @@ WATCHED = frozenset({
     "Update the endpoint", "Did the change begin?", "Look at the endpoint", "Verify what is live", "Was it aborted?",
     "Is the endpoint config already there?", "Create the trial config", "Is the trial config already there?",
     "Put the challenger beside the champion", "Did the trial begin?", "Look at the trial", "Judge the trial",
-    "Give the challenger its next share", "Did its share change?",
+    "Give the challenger its next share", "Did its share change?", "Take its share from the challenger",
 })  # fmt: skip
 
 

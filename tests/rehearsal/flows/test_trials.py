@@ -146,6 +146,8 @@ def test_a_good_challenger_ramps_up_and_a_bad_one_goes_with_its_share(
         ended = app.end_of(begin(app, arn), wall_seconds=WALL_SECONDS)
     assert (ended.status, ended.error) == ("FAILED", "ReleaseRolledBack"), ended.cause
     assert "alarm" in json.loads(ended.cause)["cause"]
+    path = app.path(ended.arn)
+    assert path.index("Take its share from the challenger") < path.index("Roll back to blue")
     assert 0 < seen[MODEL_ERROR] <= 0.2 * sum(seen.values())
     assert_champion_alone(app, good)
 
