@@ -8,7 +8,7 @@ from release_load.rig import FAST, Rig
 from release_load.shift import STEADY_SECONDS, Shift, shift
 from slipway.config.rollout import TRIALS
 
-RELEASE_SPEED, ROLLBACK_SPEED, ALARM_SPEED = 12.0, 24.0, 8.0
+RELEASE_SPEED, ROLLBACK_SPEED, ALARM_SPEED = 8.0, 24.0, 8.0
 
 
 def releases(

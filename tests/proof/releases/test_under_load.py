@@ -24,7 +24,7 @@ SPLIT_POINTS, SPLIT_REQUESTS = 1.0, 20_000
 @pytest.mark.fault("A27")
 def test_a_release_drops_nothing_though_a_worker_is_killed_in_each_phase(rig: Rig, full: bool, figure: Figure) -> None:
     if full:
-        found = drops.releases(rig, rate=1400, requests=100_000, one_by_one=True)
+        found = drops.releases(rig, rate=1000, requests=100_000, one_by_one=True)
     else:
         found = drops.releases(rig, rate=200, requests=2_500, one_by_one=False, speed=40, steady_seconds=1)
     for one in found:
