@@ -1,22 +1,45 @@
 """Stored metrics as series, and the queries of GetMetricData and of alarms over them."""
 
 import math
+import threading
+from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rehearsal.adapter import scope_of_request
 from rehearsal.cloudwatch import statistics
 from rehearsal.metric_math import Context, MathError, Series, Value, as_list, calls, evaluate, names, parse
 
 MetricStat = Mapping[str, Any]
 
 
-def stored(namespace: str, name: str, dimensions: Sequence[Mapping[str, str]]) -> list[Mapping[str, Any]]:
-    """Points of exactly one metric: the name together with its dimensions."""
+_newest: dict[Any, tuple[list[Any], "array[float]"]] = {}
+"""By metric: its points, and the newest time of all points up to each, as far as they were looked at."""
+_lock = threading.Lock()
+
+
+def stored_since(
+    start: float, namespace: str, name: str, dimensions: Sequence[Mapping[str, str]]
+) -> list[Mapping[str, Any]]:
+    """Points of exactly one metric (the name together with its dimensions), without those that were written before all
+    of `start` and later: points mostly come in the order of their times, and an alarm looks at the last few.
+    """
     from ministack.services import cloudwatch
 
-    key = cloudwatch._dims_key(cloudwatch._dims_from_list(list(dimensions)))
-    return list(cloudwatch._metrics.get((namespace, name, key)) or [])
+    key = (namespace, name, cloudwatch._dims_key(cloudwatch._dims_from_list(list(dimensions))))
+    points: list[Mapping[str, Any]] = cloudwatch._metrics.get(key) or []
+    if not points:
+        return []
+    with _lock:
+        known, newest = _newest.get((scope_of_request(), key), ([], array("d")))
+        if known is not points:
+            newest = array("d")
+            _newest[scope_of_request(), key] = points, newest
+        for point in points[len(newest) :]:
+            newest.append(max(point["Timestamp"], newest[-1] if newest else -math.inf))
+        return points[bisect_left(newest, start) :]
 
 
 def points_of(metric_stat: MetricStat, start: float, end: float) -> dict[int, list[Mapping[str, Any]]]:
@@ -24,7 +47,8 @@ def points_of(metric_stat: MetricStat, start: float, end: float) -> dict[int, li
     metric, period = metric_stat["Metric"], int(metric_stat["Period"])
     unit = metric_stat.get("Unit")
     found: dict[int, list[Mapping[str, Any]]] = {}
-    for point in stored(metric.get("Namespace", ""), metric.get("MetricName", ""), metric.get("Dimensions") or []):
+    asked = metric.get("Namespace", ""), metric.get("MetricName", ""), metric.get("Dimensions") or []
+    for point in stored_since(start, *asked):
         if start <= point["Timestamp"] < end and unit in (None, point.get("Unit")):
             found.setdefault(math.floor(point["Timestamp"] / period) * period, []).append(point)
     return found
