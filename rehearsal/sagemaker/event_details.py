@@ -101,7 +101,8 @@ def detail(detail_type: str, record: Record, tags: dict[str, str]) -> dict[str, 
 def publish(core: "Core", detail_type: str, record: Record, **more: Any) -> None:
     """Send the event of a record that has just changed, on the bus of the account that owns it.
 
-    `more` are members of this change that are not kept in the record.
+    `more` are members of this change that are not kept in the record. A change made in a thread of its own is published
+    under the store's lock: whoever sees the new state finds its event on the way.
     """
     arn = record[FORMS[detail_type].arn]
     found = split_arn(arn)

@@ -90,7 +90,7 @@ def set_status(core: "Core", live: "LiveEndpoint", record: Record, status: str, 
     """A new EndpointStatus, with its FailureReason or none, and the event about it."""
     with core.store.lock:
         record |= {"EndpointStatus": status, "LastModifiedTime": core.host.clock.now(), "FailureReason": reason}
-    publish(core, record, live)
+        publish(core, record, live)
 
 
 def publish(core: "Core", record: Record, live: "LiveEndpoint", pending: Record | None = None) -> None:

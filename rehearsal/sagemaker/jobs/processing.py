@@ -141,4 +141,4 @@ class ProcessingJob(Job):
             self.record |= {"ProcessingJobStatus": self.stage(primary), "LastModifiedTime": now, **more}
             if primary in TERMINAL:
                 self.record["ProcessingEndTime"] = now
-        publish(self.core, events.PROCESSING_JOB, self.record)
+            publish(self.core, events.PROCESSING_JOB, self.record)

@@ -51,7 +51,7 @@ def advance(job: "TrainingJob", primary: str, secondary: str, more: dict[str, An
                 kept(record, now)
             else:
                 gone(record)
-    publish(job.core, events.TRAINING_JOB, record)
+        publish(job.core, events.TRAINING_JOB, record)
 
 
 def _bill(record: dict[str, Any]) -> None:

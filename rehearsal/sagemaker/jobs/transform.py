@@ -228,4 +228,4 @@ class TransformJob(Job):
             self.record |= {"TransformJobStatus": self.stage(primary), "LastModifiedTime": now, **more}
             if primary in TERMINAL:
                 self.record["TransformEndTime"] = now
-        publish(self.core, events.TRANSFORM_JOB, self.record)
+            publish(self.core, events.TRANSFORM_JOB, self.record)

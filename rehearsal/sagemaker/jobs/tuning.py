@@ -57,7 +57,7 @@ class TuningJob:
             self.record |= {"HyperParameterTuningJobStatus": status, "LastModifiedTime": now, **more}
             if status in TERMINAL:
                 self.record["HyperParameterTuningEndTime"] = now
-        publish(self.core, events.TUNING_JOB, self.record)
+            publish(self.core, events.TUNING_JOB, self.record)
 
     def run(self) -> None:
         """To a terminal status."""

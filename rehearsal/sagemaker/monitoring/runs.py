@@ -65,7 +65,7 @@ def _settle(core: Core, schedule: Record) -> None:
         schedule |= {"MonitoringScheduleStatus": status, "LastModifiedTime": core.host.clock.now()}
         if status == "Failed":
             schedule["FailureReason"] = "Unable to create the monitoring schedule (fault E04)."
-    publish(core, events.MONITORING_SCHEDULE, schedule)
+        publish(core, events.MONITORING_SCHEDULE, schedule)
 
 
 def _start(core: Core, scope: Scope, schedule: Record) -> None:

@@ -97,7 +97,7 @@ def _export(core: Core, scope: Scope, record: Record) -> None:
         outcome = {"Status": "Failed", "FailureReason": reason[:_REASON_CHARACTERS]}
     with core.store.lock:
         record |= {**outcome, "LastModifiedAt": core.host.clock.now()}
-    publish(core, events.MODEL_CARD_EXPORT_JOB, record)
+        publish(core, events.MODEL_CARD_EXPORT_JOB, record)
 
 
 def _text(card: Record) -> str:

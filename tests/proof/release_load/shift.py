@@ -18,14 +18,16 @@ EDGE_SECONDS = 0.25
 
 @dataclass
 class Shift:
-    """`dropped`: failures that no version is to blame for; `wrong`: answers that are not their version's. `splits`:
-    (asked, measured, answers) of each step but the whole; `shares`: asked of every step.
+    """`why`: of an end that is no release. `dropped`: failures that no version is to blame for; `wrong`: answers that
+    are not their version's. `splits`: (asked, measured, answers) of each step but the whole; `shares`: asked of every
+    step.
     Latencies are of the 99th percentile: before the release, while new instances start, from the first step to the end
     of the last."""
 
     what: str
     strategy: str
     outcome: str
+    why: str = ""
     requests: int = 0
     blamed: int = 0
     dropped: int = 0
@@ -68,7 +70,8 @@ def shift(
         ended = endpoint.end_of(arn)
         _kill(endpoint, None, "after", killed)
         until(lambda: len(load.seen) >= requests, f"{requests} requests", 300)
-    found = Shift(what, endpoint.strategy.value, _outcome(ended), kills=killed, errors=load.seen.errors[:5])
+    outcome, errors = _outcome(ended), load.seen.errors[:5]
+    found = Shift(what, endpoint.strategy.value, outcome, ended.cause, kills=killed, errors=errors)
     _count(found, load.seen, (quiet - steady_seconds, quiet), started, steps)
     found.shares = tuple(one.step.share for one in steps)
     found.splits = [_split(load.seen, one, version) for one in steps if one.step.share < 1]
