@@ -18,11 +18,12 @@ from rehearsal.sagemaker.serving.runtime_request import InvalidRequestError, Run
 from rehearsal.sagemaker.serving.sampling import Sampler
 from rehearsal.sagemaker.serving.shadowing import Shadowing
 from rehearsal.sagemaker.serving.streaming import stream_answer
-from rehearsal.sagemaker.serving.transport import NoAnswerError, Pool
+from rehearsal.sagemaker.serving.transport import NoAnswerError, Pool, RefusedError
 
 DIFFERENCES = (
     "A container that breaks a connection off without a byte of an answer: another instance is asked, and the attempt "
-    "counts as an invocation with a 5XX of its fleet. Whether the service asks another one, and counts, is not "
+    "counts as an invocation with a 5XX of its fleet; one that takes no connection is not asked again until its /ping "
+    "passes. Whether the service asks another one, and counts, is not "
     "documented.",
 )
 _SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"})
@@ -84,7 +85,9 @@ class Router:
             last = Exchange(live, lease, request, self._pool(), began)
             try:
                 return await self._ask(last)
-            except NoAnswerError:
+            except NoAnswerError as gone:
+                if isinstance(gone, RefusedError):
+                    lease.servers[0].refused = True
                 continue  # no byte of an answer came: nothing was promised, another instance may serve it
 
     async def _ask(self, exchange: Exchange) -> StreamedAnswer:

@@ -39,7 +39,7 @@ class Server:
     def __init__(self, container: HostedContainer, placement: Placement, log: Callable[[list[str]], None]) -> None:
         self.container = container
         self.placement = placement
-        self.healthy = False
+        self.refused = False  # a connection, since the last /ping that passed: the process is ending, or gone
         self.port = 0
         self.exits = 0  # before it was first healthy
         self.last_exit = 0
@@ -47,9 +47,15 @@ class Server:
         self.ever_healthy = False
         self.generation = 0  # grows with each process: what an earlier one had loaded is gone
         self._log = log
+        self._passes = False  # /ping, the last time
         self._process: ManagedProcess | None = None
         self._stopping = threading.Event()
         self._ended = threading.Event()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it passes /ping, and takes connections."""
+        return self._passes and not self.refused
 
     def start(self) -> None:
         """Begin; `healthy` turns true when /ping passes."""
@@ -57,7 +63,7 @@ class Server:
 
     def begin_stop(self) -> None:
         """SIGTERM, and nothing is started again."""
-        self.healthy = False
+        self._passes = False
         self._stopping.set()
         if self._process is not None:
             self._process.signal(15)
@@ -65,7 +71,7 @@ class Server:
     def stop(self) -> None:
         """SIGTERM, the server's grace, SIGKILL. Returns when the process is gone."""
         grace_seconds = self.placement.core.limits.server_grace_seconds
-        self.healthy = False
+        self._passes = False
         self._stopping.set()
         process = self._process
         if process is not None:
@@ -140,16 +146,17 @@ class Server:
             if self._stopping.is_set():
                 continue  # `stop` ends the process
             if self._ping():
-                self.healthy = self.ever_healthy = True
+                self._passes = self.ever_healthy = True
+                self.refused = False
                 failed = 0
-            elif self.healthy:
+            elif self._passes:
                 failed += 1
                 if failed >= _HUNG_PINGS:
-                    self.healthy = False
+                    self._passes = False
                     self._log([f"/ping failed {failed} times in a row: the container is replaced"])
                     code = process.stop(0)
                     break
-        self.healthy = False
+        self._passes = False
         if not self._over:
             process.kill_group()
             self.last_reason = process.killed_for

@@ -21,6 +21,10 @@ class NoAnswerError(Exception):
     """Not one byte of an answer came: another container may be asked."""
 
 
+class RefusedError(NoAnswerError):
+    """It takes no connections."""
+
+
 class BadAnswerError(Exception):
     """The answer was malformed, cut off or too large; the text says which."""
 
@@ -276,6 +280,8 @@ class Pool:
                 return connection
         try:
             _, made = await asyncio.get_running_loop().create_connection(_Connection, HOST, port)
+        except ConnectionRefusedError as error:
+            raise RefusedError from error
         except OSError as error:
             raise NoAnswerError from error
         return made

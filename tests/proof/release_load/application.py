@@ -12,7 +12,7 @@ from aws_cdk import App, Stage
 from aws_cdk import Environment as CdkEnvironment
 
 from rehearsal.cloud import Cloud
-from release_load.strategies import model
+from release_load.strategies import Objectives, model
 from slipway.config.model import Model
 from slipway.config.platform import Environment, Notifications, Retention
 from slipway.config.rollout import Strategy
@@ -25,9 +25,9 @@ CONTAINER = Path(__file__).parent / "container"
 BUILDER = "load-proof-builder"
 
 
-def synthesise(root: Path, folder: Path, strategies: Sequence[Strategy], latency_milliseconds: int) -> Path:
+def synthesise(root: Path, folder: Path, strategies: Sequence[Strategy], objectives: Objectives) -> Path:
     """The stage's assembly."""
-    models = [Model.model_validate(model(one, latency_milliseconds)) for one in strategies]
+    models = [Model.model_validate(model(one, objectives)) for one in strategies]
     context = json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = App(outdir=str(folder), builtin_cloud_formation_validation=False, context=context, analytics_reporting=False)
     environment = Environment(name="dev", account=ACCOUNT, region=REGION, retention=Retention.DESTROY)

@@ -31,7 +31,7 @@ def run(rig: Rig, endpoint: Endpoint, kind: str, meet: Callable[[], None]) -> Ca
         meet()
     ended = endpoint.end_of(arn)
     case = Case(kind, endpoint.strategy.value, _outcome(ended), ended.cause[:300])
-    _count(case, load, version, back, rig.latency_milliseconds)
+    _count(case, load, version, back, rig.objectives.latency_milliseconds)
     _time(case, rig, endpoint, since, back)
     if endpoint.describe()["EndpointConfigName"] != champion:  # so that the next case begins as this one did
         case.outcome = "released"

@@ -13,6 +13,7 @@ from rehearsal.cloud import Cloud
 from release_load.application import ACCOUNT, REGION, build_image, outputs, synthesise
 from release_load.endpoint import Endpoint, until
 from release_load.registry import Registry
+from release_load.strategies import Objectives
 from slipway.config.rollout import Strategy
 
 CALM_SECONDS = 70
@@ -29,8 +30,7 @@ class Rig:
 
     cloud: Cloud
     endpoints: dict[Strategy, Endpoint]
-    latency_milliseconds: int
-    """What the alarm on latency allows."""
+    objectives: Objectives
     champions: dict[Strategy, int] = field(default_factory=dict)
     _marks: list[tuple[float, float, float]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,10 +38,10 @@ class Rig:
     @classmethod
     @contextmanager
     def deployed(
-        cls, root: Path, folder: Path, strategies: Sequence[Strategy], latency_milliseconds: int
+        cls, root: Path, folder: Path, strategies: Sequence[Strategy], objectives: Objectives
     ) -> Iterator["Rig"]:
         """A cloud with the app, and a good first version live on every endpoint."""
-        assembly = synthesise(root, folder / "cdk.out", strategies, latency_milliseconds)
+        assembly = synthesise(root, folder / "cdk.out", strategies, objectives)
         with Cloud.start(folder / "cloud", account=ACCOUNT, region=REGION, speed=FAST) as cloud:
             cloud.bootstrap()
             cloud.deploy(assembly)
@@ -59,13 +59,13 @@ class Rig:
                         name,
                         told["Foundation"]["ArtefactBucket"],
                         image,
-                        SLOWER * latency_milliseconds / 1000,
+                        SLOWER * objectives.latency_milliseconds / 1000,
                     ),
                 )
                 for one in strategies
                 for name in ["load-" + one.value.replace("_", "-")]
             }
-            rig = cls(cloud, endpoints, latency_milliseconds)
+            rig = cls(cloud, endpoints, objectives)
             rig._no_sweeps()
             rig.speed(FAST)
             rig.side_by_side(rig._first)

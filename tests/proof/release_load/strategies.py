@@ -1,9 +1,23 @@
 """Every declared strategy as the proofs run it: four instances, steps of one, alarms that look every ten seconds."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from slipway.config.rollout import USES, Strategy
 
+
+@dataclass(frozen=True)
+class Objectives:
+    """What the alarms allow: of the requests, 0 to 100; at the 99th percentile."""
+
+    error_percent: float
+    latency_milliseconds: int
+
+
+STRICT = Objectives(error_percent=1, latency_milliseconds=600)
+"""Slow answers have to end before a fleet does."""
+PATIENT = Objectives(error_percent=5, latency_milliseconds=3000)
+"""For a busy machine and few requests: in a period of 50, the two that a killed worker held are 4 %."""
 INSTANCES = 4
 PERIOD_SECONDS = 10
 BAKE_SECONDS, TERMINATION_SECONDS = 180, 120
@@ -30,7 +44,7 @@ SHARES = {
 """The parts that it has one after another."""
 
 
-def rollout(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
+def rollout(strategy: Strategy, objectives: Objectives) -> dict[str, Any]:
     """`rollout` of a model.yaml."""
     period = {"period_seconds": PERIOD_SECONDS}
     waits = {"bake_seconds": BAKE_SECONDS, "termination_wait_seconds": TERMINATION_SECONDS}
@@ -39,16 +53,16 @@ def rollout(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
         **STEPS[strategy.value],
         **{k: v for k, v in waits.items() if k in USES[strategy]},
         "alarms": {
-            "server_errors": {"percent": 1, **period},
-            "client_errors": {"percent": 1, **period},
-            "latency_p99": {"milliseconds": latency_milliseconds, **period},
+            "server_errors": {"percent": objectives.error_percent, **period},
+            "client_errors": {"percent": objectives.error_percent, **period},
+            "latency_p99": {"milliseconds": objectives.latency_milliseconds, **period},
             "golden_answers": period,
         },
         "minimum_requests": 50,
     }
 
 
-def model(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
+def model(strategy: Strategy, objectives: Objectives) -> dict[str, Any]:
     """The whole declaration of the model that is released by this strategy."""
     return {
         "name": "load-" + strategy.value.replace("_", "-"),
@@ -65,5 +79,5 @@ def model(strategy: Strategy, latency_milliseconds: int) -> dict[str, Any]:
         },
         "monitors": {"data_quality": None},
         "retrain": {"on_drift": False},
-        "rollout": rollout(strategy, latency_milliseconds),
+        "rollout": rollout(strategy, objectives),
     }

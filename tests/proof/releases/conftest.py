@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 
 from release_load.rig import Rig
+from release_load.strategies import PATIENT, STRICT
 from slipway.config.rollout import Strategy
 
-LATENCY_MILLISECONDS, PATIENT_MILLISECONDS = 600, 3000
-"""What the alarm on latency allows: little, since slow answers have to end before a fleet does; or what a busy machine
-needs."""
 SAMPLE = (Strategy.CANARY, Strategy.LINEAR)
 
 
@@ -18,6 +16,5 @@ SAMPLE = (Strategy.CANARY, Strategy.LINEAR)
 def rig(root: Path, full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """An endpoint for every strategy that can be declared, or for two of them."""
     strategies = list(Strategy) if full else SAMPLE
-    latency = LATENCY_MILLISECONDS if full else PATIENT_MILLISECONDS
-    with Rig.deployed(root, tmp_path_factory.mktemp("load"), strategies, latency) as made:
+    with Rig.deployed(root, tmp_path_factory.mktemp("load"), strategies, STRICT if full else PATIENT) as made:
         yield made

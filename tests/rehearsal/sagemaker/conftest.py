@@ -50,6 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if body == b"die": os._exit(9)
+        if body == b"deaf": server.socket.close(); return self.answer(200, b"", Connection="close")
         if body == b"slow": time.sleep(1)
         if body == b"hang": time.sleep(30)
         if body == b"bad": return self.answer(400, b"row 1: not a number")

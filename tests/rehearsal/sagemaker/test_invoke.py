@@ -64,6 +64,14 @@ def test_every_instance_that_gave_no_answer_counts_as_an_error_of_its_fleet(kit)
     assert sum(v * n for m in errors for v, n in zip(m["Values"], m["Counts"], strict=True)) >= 2
 
 
+def test_who_refuses_a_connection_is_not_asked_again(kit):
+    """Else every request that comes before its /ping fails counts against the fleet: alarms would see a storm."""
+    kit.endpoint(count=2)
+    kit.invoke(b"deaf")
+    assert {status for status, _, _ in map(kit.invoke, [b"1"] * 20)} == {200}
+    assert sum(_values(kit, "Invocation5XXErrors", {"EndpointName", "VariantName"})) <= 2, "one waits in the backlog"
+
+
 def test_unknown_endpoint_and_oversized_body_are_refused(kit):
     status, _, body = kit.invoke()
     assert (status, json.loads(body)["Message"]) == (400, "Endpoint e of account 111122223333 not found.")
