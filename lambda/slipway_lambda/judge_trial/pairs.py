@@ -4,10 +4,12 @@ Whether the copy of a request carries the original's event id is documented nowh
 inference id, else by the event id, else by equal bodies.
 """
 
+import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,24 +24,32 @@ class Captured:
 
 
 def read_lines(text: str) -> Iterator[Captured]:
-    """The lines that hold a request and its answer as text. A cut or foreign line, one without a time, or one whose
-    bodies are encoded, is passed over: it makes no pair.
+    """The lines that hold a request and its answer. A cut or foreign line, or one without a time, is passed over: it
+    makes no pair.
     """
     for line in text.splitlines():
         try:
             record = json.loads(line)
             data, metadata = record["captureData"], record["eventMetadata"]
             sides = data["endpointInput"], data["endpointOutput"]
-            if any(s["encoding"] not in ("CSV", "JSON") for s in sides):
-                continue
             yield Captured(
                 datetime.fromisoformat(metadata["inferenceTime"]).timestamp(),
                 str(metadata.get("eventId", "")),
                 str(metadata.get("inferenceId", "")),
-                *(str(s["data"]).strip() for s in sides),
+                *(_text(s).strip() for s in sides),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
+
+
+def _text(side: Mapping[str, Any]) -> str:
+    """A body of a content type that capture was not told of is BASE64: a challenger that answers in another than the
+    champion has answered all the same.
+    """
+    data = str(side["data"])
+    if side["encoding"] == "BASE64":
+        return base64.b64decode(data, validate=True).decode("utf-8", errors="replace")
+    return data
 
 
 def pairs_of(champion: Iterable[Captured], shadow: Iterable[Captured]) -> list[tuple[str, str | None]]:

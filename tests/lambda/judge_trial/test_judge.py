@@ -11,6 +11,7 @@ from slipway_lambda.judge_trial.pairs import pairs_of, read_lines
 from slipway_lambda.judge_trial.soundness import faults_of_alarms, faults_of_endpoint, share_percent
 from slipway_lambda.judge_trial.wish import Wish, wish_of
 from slipway_lambda.ports.alarms import AlarmState
+from slipway_lambda.verdicts.answers import compare_answers
 from slipway_lambda.verdicts.compare import Comparison, Counts, Finding
 
 AB = Trial(3600, 5000, (10, 50), 300, 0.001, ())
@@ -177,7 +178,18 @@ def test_answers_are_paired_by_inference_id_event_id_or_body() -> None:
 
 
 def test_lines_that_cannot_be_read_make_no_pair() -> None:
-    encoded = line("1", "0.1").replace('"CSV"', '"BASE64"', 1)
+    no_base64 = line("1!", "0.1").replace('"CSV"', '"BASE64"', 1)
     timeless = line("1", "0.1", inferenceTime="soon")
-    text = "\n".join(["{", "[]", '"x"', "null", encoded, timeless, line("1", "0.1")[:40], line("2", "0.2")])
+    text = "\n".join(["{", "[]", '"x"', "null", no_base64, timeless, line("1", "0.1")[:40], line("2", "0.2")])
     assert [c.answer for c in read_lines(text)] == ["0.2"]
+
+
+@pytest.mark.fault("A13")
+@pytest.mark.fault("E14")
+def test_an_answer_in_a_content_type_that_capture_does_not_know_is_an_answer() -> None:
+    """A challenger whose answers became HTML made no pair, and its trial went on to its last second."""
+    page = "PGh0bWw+MC41PC9odG1sPg=="
+    shadow = line("1,A", page).replace('"CSV"', '"BASE64"').replace('"1,A"', '"MSxB"')
+    assert pairs_of(read_lines(line("1,A", "0.5")), read_lines(shadow)) == [("0.5", "<html>0.5</html>")]
+    found = compare_answers([("0.5", "<html>0.5</html>")] * 500, tolerance=3, disagreement_percent=None, minimum=500)
+    assert found.finding is Finding.WORSE
