@@ -3,7 +3,8 @@
 So a version that is healthy and wrong goes back while it has a canary's share, by SageMaker's own rollback.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from slipway_lambda.contracts.release import ReleaseSpec
@@ -14,25 +15,39 @@ from slipway_lambda.ports.runtime import InvocationError, Runtime, SageMakerRunt
 from slipway_lambda.probe_release.judge import is_wrong
 from slipway_lambda.smoke_test.golden import GoldenRecord, load_golden
 
-MAX_PROBES = 500
+MAX_PROBES, MAX_SECONDS = 500, 120
+"""One after another, so that they are no load that an alarm on latency would see; and no longer, however slow the
+model is, for nobody looks at alarms meanwhile.
+"""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """`spec`, `golden_uri`, `probes` (requests to send), `champion` (its answers, in the records' order; null: not
-    known; empty: nothing is judged) → {"sent", "failed", "judged", "wrong"}.
+    """`spec`, `golden_uri`, `probes` (requests to send), `seconds` (to begin them in), `champion` (its answers, in the
+    records' order; null: not known; empty: nothing is judged) → {"sent", "failed", "judged", "wrong"}.
     """
     return run(event, S3Objects(), SageMakerRuntime(), CloudWatchMismatches())
 
 
-def run(event: Mapping[str, Any], objects: Objects, runtime: Runtime, mismatches: Mismatches) -> dict[str, Any]:
-    """As the handler, on any ports."""
+def run(
+    event: Mapping[str, Any],
+    objects: Objects,
+    runtime: Runtime,
+    mismatches: Mismatches,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """As the handler, on any ports. `clock`: in seconds."""
+    # An execution that began before the handlers were deployed anew may not say how long.
+    seconds = take(event, "seconds", int) if "seconds" in event else MAX_SECONDS
+    until = clock() + min(seconds, MAX_SECONDS)
     spec = ReleaseSpec.from_dict(take(event, "spec", dict))
     golden = load_golden(objects, take(event, "golden_uri", str), spec.smoke_records)
     champion = take(event, "champion", list)
     found: list[bool] = []
-    failed = 0
-    count = min(take(event, "probes", int), MAX_PROBES)
-    for n in range(count):
+    sent = failed = 0
+    for n in range(min(take(event, "probes", int), MAX_PROBES)):
+        if clock() >= until:
+            break
+        sent += 1
         record = golden[n % len(golden)]
         try:
             answer = runtime.invoke(spec.endpoint, record.content_type, record.body)
@@ -43,7 +58,7 @@ def run(event: Mapping[str, Any], objects: Objects, runtime: Runtime, mismatches
             found += _judged(record, _at(champion, n % len(golden)), answer, spec.smoke_tolerance)
     if found:
         mismatches.publish(spec.endpoint, sum(found))
-    return {"sent": count, "failed": failed, "judged": len(found), "wrong": sum(found)}
+    return {"sent": sent, "failed": failed, "judged": len(found), "wrong": sum(found)}
 
 
 def _judged(record: GoldenRecord, champion: str | None, answer: str, tolerance: float) -> list[bool]:

@@ -79,7 +79,8 @@ class Change:
 
     def _scale(self) -> None:
         changed = [_fleet(self._live, name) for name in self._wanted]
-        changed = [fleet for fleet in changed if "ServerlessConfig" not in fleet.variant_record]
+        # Weights alone wait for no instance: a variant that crashes can be left without traffic.
+        changed = [f for f in changed if "ServerlessConfig" not in f.variant_record and f.count != len(f.instances)]
         for fleet in changed:
             if fleet.count > len(fleet.instances):
                 if pools.taken(self._core.faults, self._live.name):

@@ -10,7 +10,7 @@ from slipway_lambda.check_preflight.champion import FAILURES, answers_of_champio
 from slipway_lambda.contracts.golden import KEPT_CHARS
 from slipway_lambda.contracts.release import PreflightRefusedError, ReleaseSpec
 from slipway_lambda.ports.runtime import InvocationError
-from slipway_lambda.probe_release.handler import MAX_PROBES, run
+from slipway_lambda.probe_release.handler import MAX_PROBES, MAX_SECONDS, run
 from slipway_lambda.probe_release.judge import is_wrong
 from slipway_lambda.smoke_test.golden import GoldenRecord
 
@@ -51,15 +51,19 @@ class Endpoint:
         self.published.append(wrong)
 
 
-def probe(endpoint: Endpoint, *, probes: int = 6, champion: list[Any] | None = None) -> dict[str, Any]:
+def probe(
+    endpoint: Endpoint, *, probes: int = 6, champion: list[Any] | None = None, seconds: int | None = 30
+) -> dict[str, Any]:
     event = {
         "spec": spec().as_dict(),
         "golden_uri": "s3://artefacts/golden.jsonl",
         "probes": probes,
         "champion": CHAMPION if champion is None else champion,
     }
+    if seconds is not None:
+        event["seconds"] = seconds
     ports: Any = endpoint
-    return run(event, ports, ports, ports)
+    return run(event, ports, ports, ports, lambda: 2.0 * len(endpoint.asked))
 
 
 @pytest.mark.fault("A13")
@@ -110,7 +114,18 @@ def test_without_the_champions_answers_it_is_traffic_and_no_verdict() -> None:
 
 
 def test_never_more_requests_than_a_stage_has_time_for() -> None:
-    assert probe(Endpoint(["0.0"]), probes=10_000, champion=[])["sent"] == MAX_PROBES
+    endpoint: Any = Endpoint(["0.0"])
+    event = {"spec": spec().as_dict(), "golden_uri": "s3://artefacts/golden.jsonl", "probes": 10_000, "champion": []}
+    assert run({**event, "seconds": 60}, endpoint, endpoint, endpoint, lambda: 0.0)["sent"] == MAX_PROBES
+
+
+@pytest.mark.fault("A12")
+def test_a_slow_model_does_not_keep_the_machine_from_looking_at_alarms() -> None:
+    slow = Endpoint(["0.7", "0.4"])
+    assert probe(slow, probes=500, seconds=9)["sent"] == 5, "two seconds each, the last begun after eight"
+    assert slow.published == [4], "what was seen until then is told"
+    assert probe(Endpoint(["0.0"]), probes=500, seconds=100_000)["sent"] == MAX_SECONDS // 2
+    assert probe(Endpoint(["0.0"]), probes=500, seconds=None)["sent"] == MAX_SECONDS // 2
 
 
 def asked(endpoint: Endpoint) -> list[str | None]:

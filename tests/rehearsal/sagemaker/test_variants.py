@@ -48,6 +48,17 @@ def test_a_variant_without_weight_gets_nothing_until_it_has_one(kit, config):
 
 
 @pytest.mark.fault("A22")
+@pytest.mark.fault("A10")
+def test_a_variant_that_is_not_healthy_any_more_can_be_left_without_traffic(kit, config):
+    _create(kit, config("both", _variant("a", "1"), _variant("b", "2")))
+    sick = next(one for one in kit.sm._core.live[kit.scope, "e"].fleets() if one.variant == "b").instances[0]
+    object.__setattr__(sick.servers[0].placement, "never_healthy", True)
+    kit.until(lambda: not sick.healthy)
+    wanted = [{"VariantName": "a", "DesiredWeight": 1.0}, {"VariantName": "b", "DesiredWeight": 0.0}]
+    kit.call("UpdateEndpointWeightsAndCapacities", EndpointName="e", DesiredWeightsAndCapacities=wanted)
+    assert [one["CurrentWeight"] for one in kit.settled()["ProductionVariants"]] == [1.0, 0.0]
+
+
 def test_variants_may_change_their_names_without_guardrails_only(kit, config):
     _create(kit, config("one", _variant("a", "1")))
     routing = {
