@@ -1,4 +1,6 @@
-"""What tells a release that waits of its endpoint's changes."""
+"""What tells a release that waits of its endpoint's changes, and of its alarms."""
+
+from collections.abc import Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -18,7 +20,9 @@ STALE = Duration.minutes(5)
 
 
 class ReleaseNews(Construct):
-    """SageMaker's events of the endpoint wake the execution whose token stands in the lock."""
+    """SageMaker's events of the endpoint wake the execution whose token stands in the lock, and so do alarms that are
+    raised in a trial, when no update watches them.
+    """
 
     def __init__(
         self,
@@ -29,6 +33,7 @@ class ReleaseNews(Construct):
         resources: ReleaseResources,
         foundation: Foundation,
         dead_letters: DeadLetters,
+        trial_alarms: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id_)
         ledger = foundation.ledger
@@ -66,3 +71,24 @@ class ReleaseNews(Construct):
                 )
             ],
         )
+        if trial_alarms:
+            of_endpoint = {"detail": {"EndpointName": resources.endpoint}}
+            events.Rule(
+                self,
+                "Alarmed",
+                description=f"An alarm of {resources.endpoint} is raised: a trial that runs there is judged at once.",
+                event_pattern=events.EventPattern(
+                    source=["aws.cloudwatch"],
+                    detail_type=["CloudWatch Alarm State Change"],
+                    detail={"alarmName": list(trial_alarms), "state": {"value": ["ALARM"]}},
+                ),
+                targets=[
+                    targets.LambdaFunction(
+                        function,
+                        event=events.RuleTargetInput.from_object(of_endpoint),
+                        dead_letter_queue=dead_letters.queue,
+                        retry_attempts=2,
+                        max_event_age=STALE,
+                    )
+                ],
+            )

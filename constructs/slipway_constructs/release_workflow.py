@@ -69,6 +69,7 @@ class ReleaseWorkflow(Construct):
             resources=self.at,
             foundation=foundation,
             dead_letters=dead_letters,
+            trial_alarms=[*self.alarms.of_challenger, *self.alarms.names] if model.rollout.tried is not None else [],
         )
         ReleaseNotes(self, "Notes", machine=self.machine, at=self.at, foundation=foundation, dead_letters=dead_letters)
         self.triggers = ReleaseTriggers(

@@ -10,7 +10,7 @@ import pytest
 from release_proof.lease import (
     CHANGES,
     JUDGE,
-    PAUSE,
+    PAUSES,
     RENEWALS,
     TRIAL_CHANGES,
     TRIAL_RENEWALS,
@@ -37,7 +37,7 @@ def test_a_trial_keeps_its_lease_from_look_to_look(
     states = trials[strategy]["States"]
     lease = states["Begin"]["Assign"]["lease_seconds"]
     ways = longest_ways(trials[strategy], renewals=TRIAL_RENEWALS)
-    looked = ways[PAUSE] + seconds(states[JUDGE])
+    looked = max(ways[pause] for pause in PAUSES) + seconds(states[JUDGE])
     assert set(ways) >= CHANGES | (TRIAL_CHANGES & set(states))
     figure(f"lease: longest way from a look of a {strategy} trial to the next", f"{looked:,.0f} s", f"< {lease:,} s",
            looked < lease)  # fmt: skip

@@ -29,7 +29,7 @@ def native(
     *,
     assign: Mapping[str, Any] | None = None,
     final: Sequence[str] = (),
-    timeout_seconds: int = 60,
+    timeout_seconds: int | str = 60,
 ) -> sfn.CustomState:
     """A native integration, such as `sagemaker:createModel` or `aws-sdk:sagemaker:describeEndpoint`.
 

@@ -1,4 +1,6 @@
-"""Waiting for an endpoint to change: SageMaker's events wake the machine, and it looks by itself where none comes."""
+"""Waiting for news of an endpoint: events of it and of its alarms wake the machine, which looks by itself where none
+comes.
+"""
 
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -13,16 +15,27 @@ NEWS_AT_MOST = 50
 """Events that one execution takes up; a flood of them must not fill its history."""
 NOBODY = "nobody"
 """In the place of a token: an event that finds it wakes nobody."""
+DEAF_SECONDS = 60
+"""Until the next look where nothing can be heard, unless the wait is one of fixed length."""
 UNHEARD = "DynamoDb.ConditionalCheckFailedException"
 
 
 def wait_for_news(
-    scope: Construct, name: str, *, at: ReleaseResources, table: str, seconds: int, patience: str, then: sfn.IChainable
+    scope: Construct,
+    name: str,
+    *,
+    at: ReleaseResources,
+    table: str,
+    seconds: int | str,
+    patience: str,
+    then: sfn.IChainable,
 ) -> sfn.CustomState:
-    """Goes on to `then` at the next event of the endpoint, and after `seconds` at the latest: events are best effort.
+    """Goes on to `then` at the next event of the endpoint, and after `seconds` (or what that evaluates to) at the
+    latest: events are best effort.
 
     Counts down `$news` with each event, and the variable `patience` each time that none came: this bounds the wait in
-    time, that its history. The task's token stands in the lock; where it cannot be written, plain waiting does.
+    time, that its history. The task's token stands in the lock; where it cannot be written, plain waiting does, and
+    not for long where `seconds` may be.
     """
     fewer = {patience: expression(f"${patience} - 1")}
     state = native(
@@ -47,7 +60,7 @@ def wait_for_news(
         final=[UNHEARD],
         timeout_seconds=seconds,
     )
-    deaf = wait(scope, f"{name}, without news", seconds, **fewer)
+    deaf = wait(scope, f"{name}, without news", seconds if isinstance(seconds, int) else DEAF_SECONDS, **fewer)
     deaf.next(then)
     state.add_catch(then, errors=["States.Timeout"], assign=fewer)
     heard = _catch_up(scope, name, at=at, table=table, lost=deaf)

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from slipway_constructs.release_functions import ReleaseFunctions
 from slipway_constructs.release_resources import ReleaseResources
-from slipway_constructs.release_timing import ReleaseTiming
+from slipway_constructs.release_timing import POLL_SECONDS, ReleaseTiming
 from slipway_constructs.workflow.chain import expression
 from slipway_constructs.workflow.release_calls import choice, native, on_failure, stage, whatever_happens, when
 from slipway_constructs.workflow.release_news import wait_for_news
@@ -129,10 +129,15 @@ def probing(scope: Construct, name: str, functions: ReleaseFunctions, spec: Rele
     """Golden records as traffic: half of what the release demands each time, so that two looks at the whole fleet
     suffice. Answers that are neither version's raise the alarm on them.
     """
-    return sending(scope, name, functions, max(spec.smoke_records, ceil(spec.minimum_requests / 2)))
+    probes = max(spec.smoke_records, ceil(spec.minimum_requests / 2))
+    return sending(scope, name, functions, probes, POLL_SECONDS)
 
 
-def sending(scope: Construct, name: str, functions: ReleaseFunctions, probes: int) -> sfn.CustomState:
-    """So many golden records, to whatever serves."""
+def sending(
+    scope: Construct, name: str, functions: ReleaseFunctions, probes: int, seconds: int | str
+) -> sfn.CustomState:
+    """So many golden records, to whatever serves; as many of them as `seconds` (or what they evaluate to) allow."""
     golden = {"golden_uri": expression("$plan.golden_uri"), "champion": expression("$champion")}
-    return stage(scope, name, functions.probe, {"spec": expression("$spec"), "probes": probes, **golden})
+    return stage(
+        scope, name, functions.probe, {"spec": expression("$spec"), "probes": probes, "seconds": seconds, **golden}
+    )

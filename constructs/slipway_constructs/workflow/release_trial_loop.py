@@ -18,6 +18,7 @@ from slipway_constructs.workflow.release_calls import (
     when,
 )
 from slipway_constructs.workflow.release_ledger import EXECUTION, evaluated, key
+from slipway_constructs.workflow.release_news import wait_for_news
 from slipway_constructs.workflow.release_shift import RETRY, sending
 from slipway_constructs.workflow.release_verification import NEXT
 from slipway_lambda.contracts import ledger
@@ -58,8 +59,16 @@ class TrialLoop(Construct):
         super().__init__(scope, id_)
         self._at, self._table, self._failed = at, table.table_name, failed
         self.start = self._judge(judge)
-        pause = self._pause()
-        pause.next(self.start)
+        # An alarm that is raised ends the pause, however long that has become.
+        pause = wait_for_news(
+            self,
+            "Let the trial run",
+            at=at,
+            table=self._table,
+            seconds=expression("$trial.pause_seconds"),
+            patience="trial_looks",
+            then=self.start,
+        )
         says = choice(self, "What does the trial say?").when(when(f'$trial.word = "{Word.PROMOTE}"'), promoted)
         if spec.trial is not None and spec.trial.weights_percent:
             share = self._share(settling)
@@ -106,17 +115,10 @@ class TrialLoop(Construct):
         )
         return on_failure(state, self._failed, NEXT)
 
-    def _pause(self) -> sfn.Wait:
-        return sfn.Wait.jsonata(
-            self,
-            "Let the trial run",
-            time=sfn.WaitTime.seconds(expression("$trial.pause_seconds")),
-            assign={"trial_looks": expression("$trial_looks - 1")},
-            outputs={},
-        )
-
     def _probe(self, functions: ReleaseFunctions) -> sfn.CustomState:
-        return sending(self, "Send golden records to the trial", functions, PROBES)
+        """No longer than the pause that follows: the judge looks at nothing meanwhile."""
+        name = "Send golden records to the trial"
+        return sending(self, name, functions, PROBES, expression("$trial.pause_seconds"))
 
     def _take_the_wish(self, pause: sfn.IChainable) -> sfn.CustomState:
         """Before it is acted on: one wish is one step. While it cannot be taken, it is not followed either."""

@@ -1,4 +1,4 @@
-"""Pass on the news that an endpoint changed to the release that waits for it."""
+"""Pass on the news that an endpoint changed, or that an alarm of it is raised, to the release that waits for it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from slipway_lambda.ports.tokens import StepFunctionsTokens, Tokens
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """A SageMaker state change event of an endpoint → {"woken"}."""
+    """A SageMaker state change event of an endpoint, or as much of one as names the endpoint → {"woken"}."""
     return pass_on(event, DynamoLedger(setting("LEDGER_TABLE")), StepFunctionsTokens())
 
 

@@ -103,13 +103,19 @@ def definition_of(template: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def released_by(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+def released_by(template_by: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """The machine's definition for a declaration with other members of `rollout`."""
+    return lambda **rollout: definition_of(template_by(**rollout))
+
+
+@pytest.fixture(scope="session")
+def template_by(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """The release stack's template for such a declaration."""
 
     def build(**rollout: Any) -> dict[str, Any]:
         kept = {k: v for k, v in MODEL["rollout"].items() if not rollout or k != "bake_seconds"}  # type: ignore[attr-defined]
         model = Model.model_validate({**MODEL, "rollout": {**kept, **rollout}})
-        return definition_of(synthesise(root, model, tmp_path_factory.mktemp("release")))
+        return synthesise(root, model, tmp_path_factory.mktemp("release"))
 
     return build
 
@@ -545,7 +551,7 @@ class Runner:
                 context["Task"] = {"Token": f"token-{len(self.world.calls)}"}
                 result = self._do(state["Resource"], self._eval(state["Arguments"], context))
                 if state["Resource"].endswith(".waitForTaskToken"):
-                    self._news(state)
+                    self._news(self._eval(state["TimeoutSeconds"], context))
                 break
             except ServiceError as error:
                 if not self._again(state, error, tries):
@@ -553,10 +559,10 @@ class Runner:
         self._assign(state, context, result=result)
         return str(state["Next"])
 
-    def _news(self, state: Any) -> None:
+    def _news(self, seconds: int) -> None:
         """Time passes; if it changed the endpoint, SageMaker's event of that wakes the machine."""
         before = copy.deepcopy(self.world.endpoint)
-        self.world.advance(state["TimeoutSeconds"])
+        self.world.advance(seconds)
         if self.world.endpoint == before:
             raise ServiceError("States.Timeout", "No event came.")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+PAUSE = "Let the trial run"
 TRIALS: dict[str, dict[str, Any]] = {
     "canary": {},
     "shadow": {"strategy": "shadow", "trial": {"seconds": 3600}},
@@ -23,7 +24,8 @@ def test_every_task_has_a_time_limit_retries_and_a_way_out(definition: dict[str,
     tasks = {n: s for n, s in definition["States"].items() if s["Type"] == "Task"}
     assert len(tasks) > 20
     for name, state in tasks.items():
-        assert state.get("TimeoutSeconds", 0) > 0, name
+        limit = state.get("TimeoutSeconds", 0)
+        assert limit > 0 if name != PAUSE else limit == "{% $trial.pause_seconds %}", name
         assert state.get("Retry"), name
         assert any("States.ALL" in c["ErrorEquals"] for c in state.get("Catch", [])), name
 
@@ -62,8 +64,8 @@ def test_every_wait_counts_down_something_that_a_choice_looks_at(definition: dic
 def test_longest_run_stays_far_below_the_history_limit(definition: dict[str, Any]) -> None:
     begin = definition["States"]["Begin"]["Assign"]
     polls = sum(begin[c] for c in ("looks", "recovery_looks", "patience", "traffic_patience", "lock_patience", "news"))
-    polls += begin.get("trial_looks", 0) + begin.get("trial_settling", 0)
-    assert polls * 14 + 600 < 12_500  # half of the service's limit
+    polls += begin.get("trial_settling", 0)
+    assert polls * 14 + begin.get("trial_looks", 0) * 18 + 600 < 15_000  # far from the service's 25,000
 
 
 def test_every_variable_is_named_at_the_beginning_or_assigned_before(definition: dict[str, Any]) -> None:
@@ -92,8 +94,16 @@ def test_the_machine_has_a_time_limit_that_leaves_room_for_a_release_after_waiti
     assert definition["TimeoutSeconds"] > longest_wait + trial + shift + recovery
 
 
+@pytest.mark.fault("A11")
+def test_the_pause_of_a_trial_ends_with_news_and_leads_to_its_judge(definition: dict[str, Any]) -> None:
+    if PAUSE in definition["States"]:
+        state = definition["States"][PAUSE]
+        assert state["Resource"].endswith(":dynamodb:updateItem.waitForTaskToken")
+        assert state["Next"] == "Judge the trial"
+
+
 @pytest.mark.fault("D05")
-def test_a_trial_of_any_length_stays_below_five_thousand_events(definition: dict[str, Any]) -> None:
+def test_a_trial_of_any_length_stays_far_below_the_history_limit(definition: dict[str, Any]) -> None:
     begin = definition["States"]["Begin"]["Assign"]
-    # A wait 2, the judge's call 5, a choice 2, golden records 5; while it settles, no golden records.
-    assert begin.get("trial_looks", 0) * 14 + begin.get("trial_settling", 0) * 9 < 5_000
+    # A wait for news 6, the judge's call 5, a choice 2, golden records 5; while it settles, no golden records.
+    assert begin.get("trial_looks", 0) * 18 + begin.get("trial_settling", 0) * 13 < 7_500

@@ -9,6 +9,7 @@ import pytest
 from slipway.config.model import Model
 from slipway_constructs.release_timing import ReleaseTiming
 
+OF_RELEASES = {"Invocation5XXErrors", "Invocation4XXErrors", "ModelLatency", "GoldenMismatches"}
 Resources = Callable[[str], list[dict[str, Any]]]
 
 
@@ -60,6 +61,26 @@ def test_events_of_the_endpoint_wake_the_release_that_waits(of: Resources, templ
     (target,) = rule["Targets"]
     function = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]["Properties"]
     assert function["Handler"] == "slipway_lambda.pass_on_news.handler.handler"
+
+
+@pytest.mark.fault("A11")
+@pytest.mark.fault("A29")
+@pytest.mark.parametrize("strategy", ["shadow", "ab"])
+def test_an_alarm_raised_in_a_trial_wakes_its_judge(template_by: Callable[..., dict[str, Any]], strategy: str) -> None:
+    """No update watches alarms then, and the pauses between the judge's looks grow to an hour and more."""
+    resources = template_by(strategy=strategy)["Resources"]
+    (rule,) = (
+        r["Properties"]
+        for r in resources.values()
+        if r["Type"] == "AWS::Events::Rule" and r["Properties"]["EventPattern"]["source"] == ["aws.cloudwatch"]
+    )
+    watched = {one["Ref"] for one in rule["EventPattern"]["detail"]["alarmName"]}
+    alarms = {name for name, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm" and "Letter" not in name}
+    assert watched == {name for name in alarms if resources[name]["Properties"]["MetricName"] in OF_RELEASES}
+    assert {"Challenger" in name for name in watched} == {True, False}
+    assert rule["EventPattern"]["detail"]["state"] == {"value": ["ALARM"]}
+    (target,) = rule["Targets"]
+    assert json.loads(target["Input"]) == {"detail": {"EndpointName": "flight-delays-dev"}}
 
 
 def test_triggers_say_only_that_there_may_be_something_to_do(of: Resources) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from release_load.badness import Case
 from release_load.client import Load
 from release_load.endpoint import LOOK_SECONDS, Ended, Endpoint
-from release_load.phases import SETTLED, in_trial
+from release_load.phases import SETTLED, in_trial, taken
 from release_load.rig import Rig
 from release_load.strategies import PERIOD_SECONDS
 
@@ -40,14 +40,16 @@ def run(rig: Rig, endpoint: Endpoint, kind: str, meet: Callable[[], None]) -> Ca
 
 
 def _back(endpoint: Endpoint, arn: str, champion: str) -> float | None:
-    """When (monotonic) the endpoint was seen InService on the champion's config, after it had been changing. A trial is
-    on its way to one or the other."""
+    """When (monotonic) the endpoint was seen to answer by the champion alone, after it had been changing: InService on
+    its config; or in a trial, whose way back takes a fleet to start, with no share left to the challenger."""
     changed, deadline = False, time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         found = endpoint.describe()
         at = time.monotonic()
         settled = found["EndpointStatus"] in SETTLED
         changed = changed or not settled
+        if changed and settled and in_trial(found) and taken(found):
+            return at
         if changed and settled and not in_trial(found):
             return at if found["EndpointConfigName"] == champion else None
         if not changed and endpoint.ended(arn):
@@ -86,16 +88,18 @@ def _time(case: Case, rig: Rig, endpoint: Endpoint, since: float, back: float | 
         case.seconds_from_first_bad = round(live - rig.cloud_time(case.first_bad_at), 1)
     if raised := endpoint.raised(since):
         case.alarm = raised[0]["metric"]
-        case.seconds_from_breach = round(live - first_breach(raised[0]), 1)
+        first, last = breaches(raised[0])
+        case.seconds_from_breach, case.seconds_between = round(live - first, 1), last - first
 
 
-def first_breach(raised: dict[str, Any]) -> float:
-    """When the first period in breach was over, or the alarm was raised if that was earlier: nobody could have seen it
-    before. Cloud time, epoch seconds."""
+def breaches(raised: dict[str, Any]) -> tuple[float, float]:
+    """When the first and the last period in breach were over, or the alarm was raised if that was earlier: nobody could
+    have seen it before. Cloud time, epoch seconds."""
     data = raised["data"]
-    breaches = [
+    ends = [
         datetime.strptime(p["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() + PERIOD_SECONDS
         for p in data["evaluatedDatapoints"]
         if p["value"] > data["threshold"]
     ]
-    return min([float(raised["at"]), *breaches])
+    at = float(raised["at"])
+    return min([at, *ends]), min(at, max([at, *ends]))

@@ -44,7 +44,7 @@ def releases(
 
 
 def ways_back(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:
-    """An operator's, to the version before, on all endpoints at once."""
+    """An operator's, to the version before."""
     rig.calm()
     rig.speed(FAST)
     first = dict(rig.champions)
@@ -52,10 +52,11 @@ def ways_back(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:
     rig.speed(ROLLBACK_SPEED)
 
     def one(endpoint: Endpoint) -> Shift:
+        rig.calm()
         to = first[endpoint.strategy]
         return shift(endpoint, "operator", lambda: endpoint.roll_back(to), to, rate=rate, requests=requests)
 
-    yield from rig.side_by_side(one).values()
+    yield from map(one, rig.endpoints.values())
 
 
 def _forward(endpoint: Endpoint) -> None:
@@ -69,12 +70,13 @@ def _forward(endpoint: Endpoint) -> None:
 
 
 def alarms(rig: Rig, *, rate: float, requests: int) -> Iterator[Shift]:
-    """An alarm's, on all endpoints at once: the new version fails a third of what it is asked."""
+    """An alarm's: the new version fails a third of what it is asked."""
     rig.calm()
     rig.speed(ALARM_SPEED)
 
     def one(endpoint: Endpoint) -> Shift:
+        rig.calm()
         version = endpoint.registry.register("error_share")
         return shift(endpoint, "alarm", lambda: endpoint.release(version), version, rate=rate, requests=requests)
 
-    yield from rig.side_by_side(one).values()
+    yield from map(one, rig.endpoints.values())

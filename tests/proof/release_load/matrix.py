@@ -10,9 +10,8 @@ from release_load.badness import Case
 from release_load.endpoint import Endpoint
 from release_load.rig import FAST, Rig
 
-SPEED = 4.0
-"""Cloud seconds in one of the wall while a case is measured: five of the former are 1.25 of the latter."""
-
+SPEED = 2.0
+"""Cloud seconds in one of the wall while a case is measured: five of the former are 2.5 of the latter."""
 SAMPLE_SPEED = 10.0
 
 

@@ -52,6 +52,12 @@ def in_trial(described: dict[str, Any]) -> bool:
     return any(CHALLENGER in _named(described, m) for m in ("ProductionVariants", "ShadowProductionVariants"))
 
 
+def taken(described: dict[str, Any]) -> bool:
+    """The challenger of a trial by shares has none."""
+    challenger = _named(described, "ProductionVariants").get(CHALLENGER)
+    return challenger is not None and challenger["CurrentWeight"] == 0
+
+
 def phases(endpoint: Endpoint, arn: str, kill: Callable[[Step, str | None], None]) -> Iterator[Phase]:
     """Each step once it is over, until the endpoint serves one version again, or the execution has ended without a
     change. `kill` is called as a step begins, with the fleet that is to lose a worker: of a trial the challenger's,

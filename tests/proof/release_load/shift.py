@@ -12,6 +12,9 @@ from release_load.phases import Phase, phases
 
 WARM_SECONDS, STEADY_SECONDS = 1.0, 6.0
 """Of the wall: connections are opened, then the latency without a release is measured."""
+HELD_SECONDS = 1.0
+"""Of the wall, in which the process that replaces a killed one starts and takes processor from all others: so it does
+in the steady stretch, which has no kill."""
 EDGE_SECONDS = 0.25
 """Of the wall, around the moment in which a step was seen to begin: whose step a request there was is not known."""
 
@@ -22,7 +25,7 @@ class Shift:
     are not their version's. `splits`: (asked, measured, answers) of each step but the whole; `shares`: asked of every
     step.
     Latencies are of the 99th percentile: before the release, while new instances start, from the first step to the end
-    of the last."""
+    of the last, and of that what no kill held up."""
 
     what: str
     strategy: str
@@ -35,6 +38,7 @@ class Shift:
     steady_milliseconds: float = 0.0
     start_milliseconds: float = 0.0
     shift_milliseconds: float = 0.0
+    calm_milliseconds: float = 0.0
     seconds: float = 0.0
     shares: tuple[float, ...] = ()
     kills: list[str] = field(default_factory=list)
@@ -58,7 +62,7 @@ def shift(
 ) -> Shift:
     """Load, a quiet stretch, a kill; `start` (gives the execution); a kill in each step; one more after the end; and
     load until there were so many requests."""
-    killed: list[str] = []
+    killed: list[Kill] = []
     with Load(endpoint.cloud, endpoint.name, rate=rate, connections=32) as load:
         time.sleep(WARM_SECONDS + steady_seconds)
         quiet = time.monotonic()
@@ -71,16 +75,29 @@ def shift(
         _kill(endpoint, None, "after", killed)
         until(lambda: len(load.seen) >= requests, f"{requests} requests", 300)
     outcome, errors = _outcome(ended), load.seen.errors[:5]
-    found = Shift(what, endpoint.strategy.value, outcome, ended.cause, kills=killed, errors=errors)
-    _count(found, load.seen, (quiet - steady_seconds, quiet), started, steps)
+    found = Shift(what, endpoint.strategy.value, outcome, ended.cause, kills=[k.where for k in killed], errors=errors)
+    _count(found, load.seen, (quiet - steady_seconds, quiet), started, steps, killed)
     found.shares = tuple(one.step.share for one in steps)
     found.splits = [_split(load.seen, one, version) for one in steps if one.step.share < 1]
     return found
 
 
-def _kill(endpoint: Endpoint, fleet: str | None, where: str, killed: list[str]) -> None:
+@dataclass(frozen=True)
+class Kill:
+    """In a phase; from its moment until another process of the instance runs, or its fleet was ended (monotonic)."""
+
+    where: str
+    at: float
+    over: float
+
+    def held(self, sent: float) -> bool:
+        """Whether a request may have been held up."""
+        return self.at - EDGE_SECONDS <= sent <= self.over + HELD_SECONDS
+
+
+def _kill(endpoint: Endpoint, fleet: str | None, where: str, killed: list[Kill]) -> None:
     """One serving process; then its instance serves again, or its fleet was ended meanwhile."""
-    before = set(endpoint.servers())
+    before, at = set(endpoint.servers()), time.monotonic()
     if not endpoint.kill_one(fleet):
         return
 
@@ -89,14 +106,16 @@ def _kill(endpoint: Endpoint, fleet: str | None, where: str, killed: list[str]) 
         return bool(set(now) - before) or (fleet is not None and fleet not in now.values())
 
     until(over, "another process of the instance")
-    killed.append(where)
+    killed.append(Kill(where, at, time.monotonic()))
 
 
 def _outcome(ended: Ended) -> str:
     return "rolled_back" if ended.error == "ReleaseRolledBack" else str(ended.output.get("outcome", ended.error))
 
 
-def _count(found: Shift, seen: Seen, quiet: tuple[float, float], started: float, steps: list[Phase]) -> None:
+def _count(
+    found: Shift, seen: Seen, quiet: tuple[float, float], started: float, steps: list[Phase], killed: list[Kill]
+) -> None:
     every = range(len(seen))
     found.requests, found.blamed = len(seen), sum(seen.blamed)
     found.dropped = sum(1 for n in every if seen.status[n] != 200 and not seen.blamed[n])
@@ -106,7 +125,10 @@ def _count(found: Shift, seen: Seen, quiet: tuple[float, float], started: float,
     if steps:
         first, last = steps[0].began, steps[-1].ended
         found.start_milliseconds = _p99([seen.took[n] for n in every if started <= seen.sent[n] < first])
-        found.shift_milliseconds = _p99([seen.took[n] for n in every if first <= seen.sent[n] <= last])
+        shifting = [n for n in every if first <= seen.sent[n] <= last]
+        found.shift_milliseconds = _p99([seen.took[n] for n in shifting])
+        calm = [n for n in shifting if not any(kill.held(seen.sent[n]) for kill in killed)]
+        found.calm_milliseconds = _p99([seen.took[n] for n in calm])
         found.seconds = round(last - first, 1)
 
 

@@ -25,6 +25,8 @@ SILENT = {
     "Send more golden records": "Verify what is live",
     "Let the trial settle": "Look at the trial",
     "Let the trial settle, with news unheard": "Look at the trial",
+    "Let the trial run": "Judge the trial",
+    "Let the trial run, with news unheard": "Judge the trial",
     "Send golden records to the trial": "Judge the trial",
     "Take the wish out of the lock": "Give the challenger its next share",
     "Record the release": "Record the attempt",

@@ -22,7 +22,9 @@ CHANGES = frozenset({
     "Mark it rejected", "Record the attempt", "Record the failed attempt",
 })  # fmt: skip
 """States that change the endpoint, its configs, or what all executions decide by."""
-JUDGE, PAUSE = "Judge the trial", "Let the trial run"
+CALL_SECONDS = 60
+JUDGE = "Judge the trial"
+PAUSES = tuple(f"Let the trial run{how}" for how in ("", ", with news unheard", ", without news"))
 TRIAL_RENEWALS = RENEWALS | {JUDGE}
 TRIAL_CHANGES = frozenset({
     "Put the challenger beside the champion", "Give the challenger its next share",
@@ -33,8 +35,7 @@ TRIAL_CHANGES = frozenset({
 def seconds(state: Mapping[str, Any]) -> float:
     """The longest that one visit of the state takes."""
     if state["Type"] == "Wait":
-        most = {"{% $trial.pause_seconds %}": MOST_PAUSE_SECONDS}
-        return float(most.get(state["Seconds"], state["Seconds"]))
+        return float(state["Seconds"])
     if state["Type"] != "Task":
         return 0.0
     attempts, delays = 1, 0.0
@@ -44,7 +45,11 @@ def seconds(state: Mapping[str, Any]) -> float:
         limit = retry.get("MaxDelaySeconds", inf)
         attempts += most
         delays += sum(min(limit, interval * rate**n) for n in range(most))
-    return float(attempts * state["TimeoutSeconds"] + delays)
+    limit = state["TimeoutSeconds"]
+    longest = MOST_PAUSE_SECONDS if limit == "{% $trial.pause_seconds %}" else limit
+    if state["Resource"].endswith(".waitForTaskToken"):  # what is tried again is the call alone, not the wait
+        return float(longest + (attempts - 1) * CALL_SECONDS + delays)
+    return float(attempts * longest + delays)
 
 
 def following(state: Mapping[str, Any]) -> Iterator[str]:
@@ -79,4 +84,4 @@ def longest_ways(definition: Mapping[str, Any], renewals: frozenset[str] = RENEW
         open_.discard(name)
         return longest + seconds(states[name])
 
-    return {name: until_the_end_of(name) for name in (*CHANGES, *TRIAL_CHANGES, PAUSE) if name in states}
+    return {name: until_the_end_of(name) for name in (*CHANGES, *TRIAL_CHANGES, *PAUSES) if name in states}

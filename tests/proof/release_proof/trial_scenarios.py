@@ -51,11 +51,13 @@ def hurried(bench: Bench) -> None:
 
 
 def unheard_trial(bench: Bench) -> None:
-    """The endpoint changes before the machine listens for the trial."""
+    """The endpoint changes, and an alarm is raised, before the machine listens for the trial."""
     canary(bench)
+    noted: list[str] = []
 
     def note(execution: str, state: str, when: str) -> None:
-        if (state, when) == (PUT, AFTER):
+        if state in (PUT, JUDGE) and when == AFTER and state not in noted:
+            noted.append(state)
             bench.account.ledger.note_news(ENDPOINT, execution)
 
     bench.host.around = note
