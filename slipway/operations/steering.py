@@ -2,7 +2,8 @@
 machine honours them.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from slipway.operations.errors import Failure, of_aws
@@ -34,15 +35,12 @@ def abort(target: Target, execution: str, *, who: str, reason: str) -> None:
 
     The lock decides which comes first: the wish, which the machine then honours, or the seal, which refuses it.
     """
-    _write(
+    _wish(
         target,
-        "update_item",
         lambda: _refused(target, execution, "abort"),
-        Key=_key(target, ledger.LOCK),
         UpdateExpression=f"SET {ledger.ABORT_BY} = :who, {ledger.ABORT_REASON} = :reason",
         ConditionExpression=f"#owner = :execution AND attribute_not_exists({ledger.SEALED_AT})",
-        ExpressionAttributeNames={"#owner": "owner"},
-        ExpressionAttributeValues=to_item({":who": who, ":reason": reason, ":execution": execution}),
+        values={":who": who, ":reason": reason, ":execution": execution},
     )
 
 
@@ -55,17 +53,14 @@ def promote(target: Target, execution: str, *, who: str, reason: str, full: bool
     values = {":who": who, ":reason": reason, ":full": str(full).lower(), ":execution": execution}
     refused = Failure("SLW518", "refused", fix="")
     try:
-        _write(
+        _wish(
             target,
-            "update_item",
             lambda: refused,
-            Key=_key(target, ledger.LOCK),
             UpdateExpression=f"SET {ledger.PROMOTE_BY} = :who, {ledger.PROMOTE_REASON} = :reason,"
             f" {ledger.PROMOTE_FULL} = :full",
             ConditionExpression=f"#owner = :execution AND attribute_not_exists({ledger.SEALED_AT})"
             f" AND attribute_not_exists({ledger.ABORT_REASON}) AND {free}",
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues=to_item(values | ({":no": "false"} if full else {})),
+            values=values | ({":no": "false"} if full else {}),
         )
     except Failure as failure:
         if failure is not refused:
@@ -153,12 +148,40 @@ def _key(target: Target, sort: str) -> dict[str, Any]:
     return to_item({ledger.PARTITION_KEY: ledger.endpoint_key(target.endpoint), ledger.SORT_KEY: sort})
 
 
-def _write(target: Target, call: str, otherwise: Callable[[], Failure], **request: Any) -> None:
+def _wish(
+    target: Target,
+    otherwise: Callable[[], Failure],
+    *,
+    UpdateExpression: str,
+    ConditionExpression: str,
+    values: Mapping[str, Any],
+) -> None:
+    """Into the lock, with a note that there is news: a machine that waits goes on at once, however long it would have,
+    and one that does not listen just now finds the note. Who may not wake it is served when it looks by itself.
+    """
+    lock = _write(
+        target,
+        "update_item",
+        otherwise,
+        Key=_key(target, ledger.LOCK),
+        UpdateExpression=f"{UpdateExpression}, {ledger.UNHEARD} = :news",
+        ConditionExpression=ConditionExpression,
+        ExpressionAttributeNames={"#owner": "owner"},
+        ExpressionAttributeValues=to_item({**values, ":news": True}),
+        ReturnValues="ALL_NEW",
+    )["Attributes"]
+    if token := lock.get(ledger.LISTENER, {}).get("S"):
+        with contextlib.suppress(Exception):
+            target.where.client("stepfunctions").send_task_success(taskToken=token, output="{}")
+
+
+def _write(target: Target, call: str, otherwise: Callable[[], Failure], **request: Any) -> dict[str, Any]:
     """A write on a condition; what `otherwise` gives is raised when the condition does not hold."""
     table = target.outputs.ledger_table
     try:
-        getattr(target.where.client("dynamodb"), call)(TableName=table, **request)
+        answer: dict[str, Any] = getattr(target.where.client("dynamodb"), call)(TableName=table, **request)
     except Exception as error:
         if getattr(error, "response", {}).get("Error", {}).get("Code") == "ConditionalCheckFailedException":
             raise otherwise() from None
         raise of_aws(error, f"table {table}") from error
+    return answer

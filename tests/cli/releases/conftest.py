@@ -154,8 +154,8 @@ class Platform:
         if not self._holds(ConditionExpression, held, values):
             return self._error("ConditionalCheckFailedException", "no")
         sets = [part.split(" = ") for part in UpdateExpression.removeprefix("SET ").split(", ")]
-        self.ledger[Key["sk"]["S"]] = {**held, **{name: values[value] for name, value in sets}}
-        return {}
+        self.ledger[Key["sk"]["S"]] = new = {**held, **{name: values[value] for name, value in sets}}
+        return {"Attributes": to_item(new)}
 
     @staticmethod
     def _holds(condition: str, held: dict[str, Any], values: dict[str, Any]) -> bool:

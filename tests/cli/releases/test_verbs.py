@@ -217,6 +217,28 @@ def test_abort_writes_the_wish_into_the_lock_of_the_release_under_way(call: Call
     assert (lock["owner"], lock["abort_by"], lock["abort_reason"]) == (owner, ADA, "late flights")
 
 
+@pytest.mark.fault("A28")
+@pytest.mark.fault("D16")
+@pytest.mark.parametrize("verb", ["abort", "promote"])
+@pytest.mark.parametrize("may_wake", [True, False])
+def test_a_wish_wakes_a_machine_that_waits_and_leaves_a_note_for_one_that_is_about_to(
+    call: Call, platform: Any, aws: Any, refusal: Any, verb: str, may_wake: bool
+) -> None:
+    """In a trial it would look again after hours only."""
+    trying(platform)
+    platform.ledger["lock"]["listener"] = "token"
+    woken: list[str] = []
+
+    def wake(taskToken: str, output: str) -> Any:
+        woken.append(taskToken)
+        return {} if may_wake else refusal("AccessDeniedException", "no")
+
+    aws.answers["stepfunctions", "send_task_success"] = wake
+    code, _, err = call(verb, "flight-delays", *WHY)
+    assert (code, woken) == (0, ["token"]), err
+    assert platform.ledger["lock"]["unheard"] is True
+
+
 def test_an_abort_that_came_too_late_after_all_is_told_by_the_watch(call: Call, platform: Any, aws: Any) -> None:
     platform.at_work()
     write = aws.answers["dynamodb", "update_item"]

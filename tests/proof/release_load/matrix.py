@@ -10,8 +10,8 @@ from release_load.badness import Case
 from release_load.endpoint import Endpoint
 from release_load.rig import FAST, Rig
 
-SPEED = 2.0
-"""Cloud seconds in one of the wall while a case is measured: five of the former are 2.5 of the latter."""
+SPEED = 1.0
+"""Cloud seconds in one of the wall while a case is measured: what handlers and machine take is of the wall."""
 SAMPLE_SPEED = 10.0
 
 
