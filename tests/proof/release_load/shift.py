@@ -7,11 +7,12 @@ from statistics import quantiles
 from typing import Any
 
 from release_load.client import Load, Seen
-from release_load.endpoint import Ended, Endpoint, until
+from release_load.endpoint import LOOK_SECONDS, Ended, Endpoint, until
 from release_load.phases import Phase, phases
 
-WARM_SECONDS, STEADY_SECONDS = 1.0, 6.0
-"""Of the wall: connections are opened, then the latency without a release is measured."""
+WARM_SECONDS, STEADY_SECONDS = 1.0, 15.0
+"""Of the wall: connections are opened, then the latency without a release is measured, while the endpoint is looked at
+as often as in the shift: these looks share the machine with the requests."""
 HELD_SECONDS = 1.0
 """Of the wall, in which the process that replaces a killed one starts and takes processor from all others: so it does
 in the steady stretch, which has no kill."""
@@ -64,8 +65,10 @@ def shift(
     load until there were so many requests."""
     killed: list[Kill] = []
     with Load(endpoint.cloud, endpoint.name, rate=rate, connections=32) as load:
-        time.sleep(WARM_SECONDS + steady_seconds)
-        quiet = time.monotonic()
+        quiet = time.monotonic() + WARM_SECONDS + steady_seconds
+        while time.monotonic() < quiet:
+            endpoint.describe()
+            time.sleep(LOOK_SECONDS)
         old = next(iter(endpoint.servers().values()))
         _kill(endpoint, old, "steady", killed)
         started = time.monotonic()
