@@ -1,6 +1,7 @@
 """What tells a release that waits of its endpoint's changes, and of its alarms."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -52,6 +53,13 @@ class ReleaseNews(Construct):
             function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
         assert function.role is not None
         grant_key(foundation.keys.models, function.role, "kms:Decrypt")
+        passing_on = partial(
+            targets.LambdaFunction,
+            function,
+            dead_letter_queue=dead_letters.queue,
+            retry_attempts=2,
+            max_event_age=STALE,
+        )
         events.Rule(
             self,
             "Changed",
@@ -65,11 +73,7 @@ class ReleaseNews(Construct):
                     "EndpointStatus": events.Match.anything_but("CREATING", "UPDATING"),
                 },
             ),
-            targets=[
-                targets.LambdaFunction(
-                    function, dead_letter_queue=dead_letters.queue, retry_attempts=2, max_event_age=STALE
-                )
-            ],
+            targets=[passing_on()],
         )
         if trial_alarms:
             of_endpoint = {"detail": {"EndpointName": resources.endpoint}}
@@ -82,13 +86,5 @@ class ReleaseNews(Construct):
                     detail_type=["CloudWatch Alarm State Change"],
                     detail={"alarmName": list(trial_alarms), "state": {"value": ["ALARM"]}},
                 ),
-                targets=[
-                    targets.LambdaFunction(
-                        function,
-                        event=events.RuleTargetInput.from_object(of_endpoint),
-                        dead_letter_queue=dead_letters.queue,
-                        retry_attempts=2,
-                        max_event_age=STALE,
-                    )
-                ],
+                targets=[passing_on(event=events.RuleTargetInput.from_object(of_endpoint))],
             )

@@ -48,7 +48,7 @@ def _back(endpoint: Endpoint, arn: str, champion: str) -> float | None:
         at = time.monotonic()
         settled = found["EndpointStatus"] in SETTLED
         changed = changed or not settled
-        if changed and settled and in_trial(found) and taken(found):
+        if changed and settled and taken(found):
             return at
         if changed and settled and not in_trial(found):
             return at if found["EndpointConfigName"] == champion else None
